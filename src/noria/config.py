@@ -1,0 +1,49 @@
+"""Settings of one server: frozen, made by the command line or a test, read everywhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+AuthMode = Literal["enforce", "permissive"]
+
+DEFAULT_HOST = "127.0.0.1"  # loopback only: nobody else's machine reaches a server by default
+DEFAULT_PORT = 4566  # the port that local AWS tools expect
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+
+
+def default_data_dir() -> Path:
+    """$XDG_DATA_HOME/noria, by default ~/.local/share/noria."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "noria"
+
+
+def cache_dir() -> Path:
+    """Things that can be made again (runtimes' libraries, the exercise's package)."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "noria"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `noria up` was told.
+
+    data_dir: holds everything that outlives the server; with `ephemeral` a temporary directory that
+        the command line makes and removes.
+    ephemeral: keep nothing: the store lives in memory and never syncs.
+    account: the 12-digit account of the root credentials.
+    strict_runtimes: refuse a function whose exact interpreter is missing, instead of running the nearest.
+    """
+
+    data_dir: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    ephemeral: bool = False
+    account: str = DEFAULT_ACCOUNT
+    region: str = DEFAULT_REGION
+    auth: AuthMode = "enforce"
+    log_level: str = "info"
+    strict_runtimes: bool = False

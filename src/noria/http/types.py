@@ -1,0 +1,39 @@
+"""A request and its answer, whole in memory; sizes are bounded by the server's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+
+class Request:
+    """One HTTP request.
+
+    path: as sent, percent-encoded. query: the raw text after ``?``, without it, or "".
+    headers: names in lower case; values of a repeated name joined by ",". peer: the client's IP address.
+    """
+
+    __slots__ = ("body", "headers", "method", "path", "peer", "query")
+
+    def __init__(
+        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes, peer: str = "127.0.0.1"
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.peer = peer
+
+
+class Response:
+    """One HTTP answer. The server adds Content-Length, Date and Connection."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes = b"", headers: Sequence[tuple[str, str]] = ()) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+Handler = Callable[[Request], Awaitable[Response]]

@@ -1,0 +1,1 @@
+"""The AWS services, one folder each; they meet through `ports` only."""

@@ -1,0 +1,104 @@
+"""What services need of each other. `app` wires the implementations; no service imports another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from noria.context import Principal, RequestContext
+
+LAMBDA_SERVICE_PRINCIPAL = "lambda.amazonaws.com"
+
+
+class RoleSession(msgspec.Struct, frozen=True):
+    """Temporary credentials of a role's session, and the principal that they prove."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at_ms: int
+    principal: Principal
+
+
+class Roles(Protocol):
+    """Roles as a service that assumes them sees them. Implemented over IAM and STS."""
+
+    async def exists(self, role_arn: str) -> bool: ...
+
+    async def trusts(self, role_arn: str, service_principal: str) -> bool:
+        """Whether the role exists and its trust policy lets the service assume it."""
+
+    async def assume(self, role_arn: str, service_principal: str, session_name: str) -> RoleSession | None:
+        """A session for a service that acts as the role; None where the role does not trust it (or is gone)."""
+
+
+class Permissions(Protocol):
+    """The one evaluator, for checks beside a request's own action (``iam:PassRole``, a poller's rights)."""
+
+    async def require(
+        self, ctx: RequestContext, action: str, resource: str, conditions: Mapping[str, str] | None = None
+    ) -> None:
+        """Raise the calling service's access-denied error unless ctx.principal may do `action`."""
+
+    async def allows(
+        self,
+        principal: Principal,
+        action: str,
+        resource: str,
+        conditions: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Whether `principal` may do `action` (``sqs:ReceiveMessage``) on `resource` (an ARN)."""
+
+
+class Caller(Protocol):
+    """Calls another service's operation as a principal: authorized as a client's request is, without HTTP."""
+
+    async def __call__(
+        self,
+        principal: Principal,
+        region: str,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        via_service: str = "",
+    ) -> dict[str, Any]:
+        """`params` are the api method's keyword arguments. Raises AwsError as the client would see it."""
+
+
+class Invocation(msgspec.Struct, frozen=True):
+    """How an invocation ended. payload: the handler's answer or the error document, JSON bytes.
+
+    function_error: "" when it succeeded, else ``Unhandled`` (AWS's word for every failed invocation).
+    """
+
+    request_id: str
+    payload: bytes
+    function_error: str = ""
+
+
+class Functions(Protocol):
+    """Functions as the trigger sees them. Implemented by Lambda."""
+
+    async def exists(self, function_arn: str) -> bool: ...
+
+    async def role_arn(self, function_arn: str) -> str | None:
+        """The execution role's ARN; None where there is no such function."""
+
+    async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
+        """Invoke synchronously. Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …)."""
+
+
+class LogSink(Protocol):
+    """Where a function's output goes. Implemented over CloudWatch Logs, as the function's role."""
+
+    async def open_stream(self, principal: Principal, region: str, group: str, stream: str) -> LogStream | None:
+        """Create group and stream as `principal`; None where its policies do not allow that."""
+
+
+class LogStream(Protocol):
+    """An open stream; events are (time in ms, text), written in the order given."""
+
+    async def put(self, events: list[tuple[int, str]]) -> None:
+        """Append; events are dropped where the role may not write (as AWS does)."""

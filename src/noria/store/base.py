@@ -1,0 +1,72 @@
+"""The contract of a store. One contract suite runs over every implementation (tests/contract).
+
+A write that has returned is durable: it survives `kill -9` and power loss (not in an ephemeral store).
+A write that failed raises StoreError and has changed nothing. Everything is called on the event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from noria.store.log_events import LogEvents
+from noria.store.messages import Messages
+
+
+class StoreError(Exception):
+    """The store could not do it (disk full, I/O error); nothing was changed. Answered as a 5xx."""
+
+
+class Records(Protocol):
+    """Small documents of the control plane: queues' attributes, policies, roles, functions, mappings.
+
+    A record is named by kind (``iam-role``), account, region ("" for a global service) and name, and holds
+    bytes (JSON made by msgspec, at the service's choice). Names are listed in the order of their UTF-8 bytes.
+    """
+
+    async def get(self, kind: str, account: str, region: str, name: str) -> bytes | None: ...
+
+    async def insert(self, kind: str, account: str, region: str, name: str, value: bytes) -> bool:
+        """Create; False, with nothing changed, where the record exists."""
+
+    async def replace(
+        self, kind: str, account: str, region: str, name: str, value: bytes, *, expected: bytes
+    ) -> bool:
+        """Compare and swap; False, with nothing changed, where the record is gone or is not `expected`."""
+
+    async def delete(self, kind: str, account: str, region: str, name: str) -> bool:
+        """False where there was none."""
+
+    async def list(
+        self,
+        kind: str,
+        account: str,
+        region: str,
+        *,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 1000,
+    ) -> list[tuple[str, bytes]]:
+        """(name, value) of up to `limit` records whose names begin with `prefix` and come after `after`."""
+
+    async def owners(self, kind: str) -> list[tuple[str, str]]:
+        """(account, region) pairs that hold a record of this kind, for what resumes at start-up."""
+
+    async def delete_account(self, account: str) -> None:
+        """Remove every record of an account (`noria reset`)."""
+
+    def generation(self) -> int:
+        """Grows whenever any record changes, on any node, so that caches know when to look again."""
+
+
+class Store(Protocol):
+    """All of it."""
+
+    records: Records
+    messages: Messages
+    log_events: LogEvents
+
+    async def start(self) -> None:
+        """Open, migrate, and make ready. Raises StoreError."""
+
+    async def close(self) -> None:
+        """Finish what is under way; nothing is lost when this is not called."""

@@ -1,0 +1,25 @@
+"""The embedded store, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from noria.store.sqlite import records
+from noria.store.sqlite.engine import SqliteEngine
+from noria.store.sqlite.records import SqliteRecords
+
+MIGRATIONS = (records.SCHEMA,)
+
+
+class SqliteStore:
+    """See `noria.store.base.Store`. path: the database file; None keeps everything in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._engine = SqliteEngine(path, MIGRATIONS)
+        self.records = SqliteRecords(self._engine)
+
+    async def start(self) -> None:
+        await self._engine.start()
+
+    async def close(self) -> None:
+        await self._engine.close()
