@@ -1,0 +1,162 @@
+"""Noria's own two endpoints, beside the AWS APIs: what runs here, and emptying an account for the next test.
+
+``GET /_noria/status`` and ``POST /_noria/reset`` are signed like any request (service ``noria``) and are for
+root; `--auth permissive` lets anybody. ``GET /_noria/health`` is open: it says that the server is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from noria import __version__
+from noria.clock import Clock
+from noria.config import Settings
+from noria.context import RequestContext, root_principal
+from noria.errors import AwsError
+from noria.http.types import Request, Response
+from noria.services.ports import Caller
+from noria.store.base import Records
+
+PREFIX = "/_noria/"
+COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+Reset = Callable[[str], Awaitable[None]]
+
+
+class ResetRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """account: the one to empty; the caller's own when absent."""
+
+    account: str | None = None
+
+
+class Admin:
+    """Answers requests under ``/_noria/`` that the gateway has authenticated."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        records: Records,
+        call: Caller,
+        runtimes: Callable[[], Awaitable[list[dict[str, Any]]]],
+        environments: Callable[[str], int],
+        resets: Sequence[Reset],
+    ) -> None:
+        """runtimes: what interpreters there are. environments: how many a function (ARN) has now.
+        resets: each service's way to forget an account, in the order in which they may be called."""
+        self._settings = settings
+        self._clock = clock
+        self._records = records
+        self._call = call
+        self._runtimes = runtimes
+        self._environments = environments
+        self._resets = resets
+        self._started_ms = clock.now_ms()
+        self.url = ""
+
+    async def handle(self, ctx: RequestContext, request: Request) -> Response:
+        what = (request.method, request.path.removeprefix(PREFIX))
+        if what == ("GET", "health"):
+            return _json({"ready": True, "version": __version__})
+        if ctx.principal.kind != "root":
+            raise AwsError(
+                "AccessDenied", f"{ctx.principal.arn} is not root: {request.path} is for root only.", 403
+            )
+        if what == ("GET", "status"):
+            return _json(await self._status())
+        if what == ("POST", "reset"):
+            return await self._reset(ctx, request)
+        raise AwsError("UnknownOperationException", f"There is no {request.method} {request.path}.", 404)
+
+    async def _reset(self, ctx: RequestContext, request: Request) -> Response:
+        try:
+            asked = msgspec.json.decode(request.body or b"{}", type=ResetRequest)
+        except msgspec.MsgspecError as error:
+            raise AwsError("SerializationException", str(error)) from error
+        account = asked.account or ctx.account
+        if account != ctx.account and self._settings.auth == "enforce":
+            raise AwsError("AccessDenied", f"{ctx.principal.arn} may reset its own account only.", 403)
+        for reset in self._resets:
+            await reset(account)
+        return _json({"account": account})
+
+    async def _status(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "version": __version__,
+            "url": self.url,
+            "ready": True,
+            "auth": settings.auth,
+            "data_dir": None if settings.ephemeral else str(settings.data_dir),
+            "account": settings.account,
+            "region": settings.region,
+            "uptime_s": (self._clock.now_ms() - self._started_ms) // 1000,
+            "queues": [queue async for queue in self._queues()],
+            "functions": [function async for function in self._functions()],
+            "triggers": [trigger async for trigger in self._triggers()],
+            "runtimes": await self._runtimes(),
+        }
+
+    async def _queues(self) -> AsyncIterator[dict[str, Any]]:
+        async for account, region, urls in self._pages(
+            "sqs-queue", "sqs", "ListQueues", "QueueUrls", "NextToken"
+        ):
+            for url in urls:
+                visible, in_flight, delayed = await self._counts(account, region, url)
+                name = url.rpartition("/")[2]
+                yield {
+                    "account": account, "region": region, "name": name,
+                    "visible": visible, "in_flight": in_flight, "delayed": delayed,
+                }  # fmt: skip
+
+    async def _counts(self, account: str, region: str, url: str) -> tuple[int, ...]:
+        params = {"queue_url": url, "attribute_names": list(COUNTS)}
+        answer = await self._call(root_principal(account), region, "sqs", "GetQueueAttributes", params)
+        return tuple(int(answer["Attributes"][name]) for name in COUNTS)
+
+    async def _functions(self) -> AsyncIterator[dict[str, Any]]:
+        pages = self._pages("lambda-function", "lambda", "ListFunctions", "Functions", "NextMarker")
+        async for account, region, functions in pages:
+            for function in functions:
+                yield {
+                    "account": account, "region": region, "name": function["FunctionName"],
+                    "runtime": function["Runtime"], "state": function["State"],
+                    "environments": self._environments(function["FunctionArn"]),
+                }  # fmt: skip
+
+    async def _triggers(self) -> AsyncIterator[dict[str, Any]]:
+        pages = self._pages(
+            "lambda-esm", "lambda", "ListEventSourceMappings", "EventSourceMappings", "NextMarker"
+        )
+        async for account, region, mappings in pages:
+            for mapping in mappings:
+                yield {
+                    "account": account, "region": region, "uuid": mapping["UUID"],
+                    "queue": mapping["EventSourceArn"], "function": mapping["FunctionArn"],
+                    "state": mapping["State"], "last_processing_result": mapping.get("LastProcessingResult"),
+                }  # fmt: skip
+
+    async def _pages(
+        self, kind: str, service: str, operation: str, member: str, token: str
+    ) -> AsyncIterator[tuple[str, str, Sequence[Any]]]:
+        """(account, region, entries) of every page of a listing, wherever there are records of `kind`."""
+        request_member = {"NextToken": "next_token", "NextMarker": "marker"}[token]
+        for account, region in await self._records.owners(kind):
+            params: Mapping[str, Any] = {"max_results": 1000} if token == "NextToken" else {}
+            while True:
+                answer = await self._call(root_principal(account), region, service, operation, params)
+                yield account, region, answer.get(member) or []
+                if not answer.get(token):
+                    break
+                params = {**params, request_member: answer[token]}
+
+
+def _json(document: dict[str, Any]) -> Response:
+    return Response(200, msgspec.json.encode(document), [("Content-Type", "application/json")])
