@@ -21,6 +21,7 @@ class RunningServer(msgspec.Struct, frozen=True):
     """What ``server.json`` says. data_dir: where the credentials are (an ephemeral server: elsewhere)."""
 
     url: str
+    region: str
     pid: int
     data_dir: str
 
@@ -48,9 +49,9 @@ class DataDir:
             raise DataDirError(f"the data directory {self.path} is in use by another server{at}") from error
         self._lock_fd = fd
 
-    def publish(self, url: str) -> None:
+    def publish(self, url: str, region: str) -> None:
         """Tell the command line where the server is."""
-        publish_server(self.path, RunningServer(url, os.getpid(), str(self.path)))
+        publish_server(self.path, RunningServer(url, region, os.getpid(), str(self.path)))
 
     def release(self) -> None:
         (self.path / "server.json").unlink(missing_ok=True)
