@@ -1,0 +1,1 @@
+"""Policy documents: parsed once, compiled, and evaluated without I/O."""
