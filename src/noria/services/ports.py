@@ -63,7 +63,7 @@ class Caller(Protocol):
         operation: str,
         params: Mapping[str, Any],
         via_service: str = "",
-    ) -> dict[str, Any]:
+    ) -> Mapping[str, Any]:
         """`params` are the api method's keyword arguments. Raises AwsError as the client would see it."""
 
 
