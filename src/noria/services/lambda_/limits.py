@@ -1,0 +1,38 @@
+"""Lambda's limits, with their sources, and the bounds of Noria's own.
+
+AWS's are from "Lambda quotas" (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) unless said.
+"""
+
+from __future__ import annotations
+
+ZIPPED_BYTES = 52_428_800  # 50 MB, as AWS's error text has it
+UNZIPPED_BYTES = 262_144_000  # 250 MB, likewise
+CENTRAL_DIRECTORY_BYTES = 8 << 20  # ours: some 80,000 files; more would cost 100 MB of memory to list
+ENVIRONMENT_BYTES = 4096  # all variables as JSON
+FUNCTION_NAME_LENGTH = 64
+MEMORY_MB = range(128, 10_241)
+TIMEOUT_S = range(1, 901)
+TAGS = 50
+
+SYNC_PAYLOAD_BYTES = 6_291_456  # 6 MB
+EVENT_PAYLOAD_BYTES = 1_048_576  # 1 MB since October 2025
+RESPONSE_BYTES = 6_291_556  # recorded: 6 MB and 100 bytes
+CLIENT_CONTEXT_BYTES = 3583  # Invoke's API reference, after decoding base64
+TAIL_BYTES = 4096  # Invoke's LogType=Tail
+
+INIT_TIMEOUT_S = 10.0  # the init phase, on-demand
+ACCOUNT_CONCURRENCY = 1000  # concurrent executions of an account in a region
+MACHINE_ENVIRONMENTS = 1000  # ours: processes of one server, whatever the accounts
+IDLE_EXPIRY_S = 420.0  # AWS keeps idle environments for 5 to 15 minutes
+CREDENTIALS_MARGIN_S = 60.0 + TIMEOUT_S[-1]  # an environment is retired while an invocation still fits in
+
+LOG_LINE_BYTES = 256 << 10  # the largest event that CloudWatch Logs takes
+PENDING_LOG_BYTES = 1 << 20  # ours: beyond it the function's pipe fills up and the function waits
+OPEN_FILES = 1024  # recorded: RLIMIT_NOFILE of a function
+PROCESSES = 1024  # processes and threads of an environment; recorded RLIMIT_NPROC is of that order
+MEMORY_SAMPLE_S = 0.015  # a function fills some 40 MB meanwhile
+PROCESS_SAMPLE_EVERY = 4  # samples from one search for child processes to the next
+RESERVED_BYTES = 2 << 30  # RLIMIT_DATA above twice the memory size: thread stacks and arenas are reserved, not used
+
+EVENT_RETRY_DELAYS_S = (60.0, 120.0)  # asynchronous invocation: two retries, after one and two minutes
+EVENT_WORKERS = 100  # ours: events handled at once; the others wait in the store
