@@ -86,6 +86,9 @@ class Functions(Protocol):
     async def role_arn(self, function_arn: str) -> str | None:
         """The execution role's ARN; None where there is no such function."""
 
+    async def timeout_s(self, function_arn: str) -> int | None:
+        """The function's timeout, which a queue's visibility timeout must not undercut; None where it is gone."""
+
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Invoke synchronously. Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …)."""
 
