@@ -1,0 +1,3 @@
+from noria.cli import main
+
+main()

@@ -1,0 +1,70 @@
+"""The variables that make AWS's own tools talk to a Noria server, and how shells set them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from noria.auth.credentials import RootCredentials
+from noria.data_dir import RunningServer
+
+# They would outrank or contradict what we set: a session's token, a profile, another endpoint.
+CONTRADICTIONS = frozenset(
+    {
+        "AWS_SESSION_TOKEN",
+        "AWS_SECURITY_TOKEN",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    }
+)
+ENDPOINT_OF_A_SERVICE = "AWS_ENDPOINT_URL_"
+
+
+def additions(server: RunningServer, root: RootCredentials, current: Mapping[str, str]) -> dict[str, str]:
+    """What to set. current: the environment that it comes on top of (a proxy there must not be asked)."""
+    variables = {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": root.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": root.secret_access_key,
+        "AWS_REGION": server.region,
+        "AWS_DEFAULT_REGION": server.region,  # the `aws` command reads only this one
+    }
+    if any(current.get(name) for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")):
+        exempt = current.get("no_proxy") or current.get("NO_PROXY")
+        host = urlsplit(server.url).hostname or ""
+        variables["no_proxy"] = variables["NO_PROXY"] = f"{exempt},{host}" if exempt else host
+    return variables
+
+
+def removals(current: Mapping[str, str]) -> list[str]:
+    return sorted(
+        name for name in current if name in CONTRADICTIONS or name.startswith(ENDPOINT_OF_A_SERVICE)
+    )
+
+
+def applied(variables: Mapping[str, str], current: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a command that is run against the server."""
+    removed = removals(current)
+    return {name: value for name, value in current.items() if name not in removed} | dict(variables)
+
+
+def as_bash(variables: Mapping[str, str], removed: list[str]) -> str:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join(lines + [f"unset {name}" for name in removed])
+
+
+def as_fish(variables: Mapping[str, str], removed: list[str]) -> str:
+    lines = [f"set -gx {name} {_fish_quoted(value)};" for name, value in variables.items()]
+    return "\n".join(lines + [f"set -e {name};" for name in removed])
+
+
+def as_json(variables: Mapping[str, str], removed: list[str]) -> str:
+    """null: to be unset."""
+    return json.dumps({**variables, **dict.fromkeys(removed)}, indent=2)
+
+
+def _fish_quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
