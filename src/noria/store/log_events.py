@@ -27,7 +27,10 @@ END = Position(1 << 62, 0)
 
 
 class LogGroup(msgspec.Struct, frozen=True):
-    """id: never used again, also after the group's deletion. stored_bytes: messages as UTF-8 plus AWS's 26 each."""
+    """id: never used again, also after the group's deletion.
+
+    stored_bytes: of the messages as UTF-8, and AWS's 26 for each event.
+    """
 
     id: int
     name: str
@@ -70,18 +73,25 @@ class LogPage(msgspec.Struct, frozen=True):
 
 
 class LogEvents(Protocol):
-    """Events of streams of groups; a group belongs to an account and region. Names are ordered by their bytes."""
+    """Groups of an account and region, their streams, and the streams' events. Names are ordered by bytes."""
 
     async def create_group(self, account: str, region: str, name: str, now_ms: int) -> bool:
         """False, with nothing changed, where the group exists."""
 
     async def delete_group(self, account: str, region: str, name: str) -> bool:
-        """With all that is in it, whose space is freed little by little. False where there is no such group."""
+        """Its streams and events too, whose space is freed bit by bit. False where there is no such group."""
 
     async def group(self, account: str, region: str, name: str) -> LogGroup | None: ...
 
     async def groups(
-        self, account: str, region: str, *, prefix: str = "", contains: str = "", after: str = "", limit: int = 50
+        self,
+        account: str,
+        region: str,
+        *,
+        prefix: str = "",
+        contains: str = "",
+        after: str = "",
+        limit: int = 50,
     ) -> list[LogGroup]: ...
 
     async def create_stream(self, group_id: int, name: str, now_ms: int) -> bool | None:
@@ -98,7 +108,12 @@ class LogEvents(Protocol):
         """By name; `after` is the name that the page before ended with, "" for the first page."""
 
     async def streams_by_last_event(
-        self, group_id: int, *, after: tuple[int, str] | None = None, descending: bool = False, limit: int = 50
+        self,
+        group_id: int,
+        *,
+        after: tuple[int, str] | None = None,
+        descending: bool = False,
+        limit: int = 50,
     ) -> list[LogStream]:
         """By the time of the last event, then by name; streams without events count as time 0."""
 

@@ -6,8 +6,8 @@ runs, later turns commit on; the next sync covers them all. Measured in docs/des
 thread, which fights the loop for the GIL at every row.
 
 Why it is as safe as ``synchronous=FULL``: a commit is in the WAL before its sync starts, a sync covers all
-that was written before it, and under ``synchronous=NORMAL`` SQLite itself syncs the WAL before a checkpoint
-and the new header when it restarts the WAL.
+that was written before it, and under ``synchronous=NORMAL`` SQLite itself syncs the WAL before a checkpoint,
+the database after it, and the new header when it restarts the WAL.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Writers = list[asyncio.Future[None]]
 
-CHECKPOINT_BYTES = 8 << 20  # copy the WAL into the database from here on, on a thread of its own
-RESTART_BYTES = 64 << 20  # a WAL this long is restarted on the loop: the copy is short, most is done by then
+# The WAL is copied into the database and restarted when it grows beyond this; it keeps this length, because
+# overwriting is half as dear to sync as growing. A crash reads it once at the next start, in well under 0.1 s.
+WAL_BYTES = 16 << 20
 CACHED_STATEMENTS = 256
 
 
@@ -41,35 +43,52 @@ class SqliteEngine:
         self._path = path
         self._schema = schema
         self._db: sqlite3.Connection
+        self._checkpointer: sqlite3.Connection
         self._loop: asyncio.AbstractEventLoop
-        self._turn: asyncio.Future[None] | None = None  # of the open transaction
-        self._unsynced: list[asyncio.Future[None]] = []
+        self._commit_soon: asyncio.Handle | None = None  # while a transaction is open
+        self._changes = 0  # of the connection, when the transaction began
+        self._writers: Writers = []  # of the open transaction
+        self._unsynced: Writers = []  # of committed ones
         self._syncing = False
         self._checkpointing = False
-        self._wal_fd = -1
+        self._suspect = False  # a sync failed: what the WAL holds on disk is unknown
+        self._running: set[asyncio.Future[None]] = set()
+        self._db_fd = self._wal_fd = -1
         self._sync_thread = ThreadPoolExecutor(1, "noria-fsync")
         self._checkpoint_thread = ThreadPoolExecutor(1, "noria-checkpoint")
 
+    # -- life -------------------------------------------------------------------------------------------
+
     async def start(self) -> None:
+        """Raises StoreError: not a database, a newer schema, an unwritable directory."""
         self._loop = asyncio.get_running_loop()
+        connections: list[sqlite3.Connection] = []
         try:
-            self._db = self._connect()
+            if self._path is not None:
+                # Before SQLite opens it and closed after it: closing any descriptor of a file drops the
+                # process's POSIX locks on it.
+                self._db_fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._db = self._connect(connections)
             self._migrate()
             if self._path is not None:
-                self._wal_fd = os.open(f"{self._path}-wal", os.O_RDONLY)
-        except (sqlite3.Error, OSError) as error:
+                self._checkpointer = self._connect(connections)
+                self._wal_fd = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self._release(connections)
             raise StoreError(f"cannot open {self._path}: {error}") from error
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, connections: list[sqlite3.Connection]) -> sqlite3.Connection:
         db = sqlite3.connect(
             ":memory:" if self._path is None else self._path,
             isolation_level=None,  # transactions are ours
             check_same_thread=False,
             cached_statements=CACHED_STATEMENTS,
         )
+        connections.append(db)
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         db.execute("PRAGMA temp_store=MEMORY")
         db.execute("PRAGMA cache_size=-32768")
         db.execute("PRAGMA busy_timeout=5000")
@@ -78,23 +97,32 @@ class SqliteEngine:
     def _migrate(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > len(self._schema):
-            raise StoreError(f"{self._path} was written by a newer Noria (schema {version})")
+            raise StoreError(f"it was written by a newer Noria (schema {version})")
         for number, script in enumerate(self._schema[version:], version + 1):
             self._db.executescript(f"BEGIN; {script}; PRAGMA user_version={number}; COMMIT;")
         # A first frame, so that the WAL file exists before its descriptor is opened.
         self._db.execute(f"PRAGMA user_version={len(self._schema)}")
 
     async def close(self) -> None:
-        if self._turn is not None:
+        """Finish what is under way; what comes later fails with StoreError."""
+        if self._commit_soon is not None:
+            self._commit_soon.cancel()
             self._commit()
-        if self._unsynced:
-            await asyncio.gather(*self._unsynced, return_exceptions=True)
+        while self._running:  # a finished sync may start another
+            await asyncio.wait(self._running)
+        self._release([self._checkpointer, self._db] if self._path is not None else [self._db])
+
+    def _release(self, connections: Sequence[sqlite3.Connection]) -> None:
         self._sync_thread.shutdown()
         self._checkpoint_thread.shutdown()
-        if self._wal_fd >= 0:
-            os.close(self._wal_fd)
-            self._wal_fd = -1
-        self._db.close()
+        for db in connections:
+            db.close()
+        for fd in (self._wal_fd, self._db_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._wal_fd = self._db_fd = -1
+
+    # -- reading and writing ----------------------------------------------------------------------------
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Rows, the writes of this turn included."""
@@ -106,94 +134,146 @@ class SqliteEngine:
     async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Run `change` now, inside this turn's transaction; return its result once that is durable.
 
-        `change` decides before its first statement that writes: an exception of its own leaves the
-        transaction to the turn's other writers. A failing statement fails them all, with StoreError.
+        A failing statement fails the turn and all its writers, with StoreError. Any other exception of
+        `change` is its own; the turn goes on without it, or fails if `change` had already changed something.
+        Cancelling a writer does not undo its change.
         """
-        turn = self._turn
-        if turn is None:
-            turn = self._begin()
+        self._begin()
+        before = self._db.total_changes
         try:
             result = change(self._db)
         except sqlite3.Error as error:
             self._fail_turn(error)
-            await turn
             raise StoreError(str(error)) from error
-        await asyncio.shield(turn)  # a cancelled writer must not cancel the others
+        except BaseException as error:
+            if self._db.total_changes != before:
+                self._fail_turn(error)
+            raise
+        durable = self._loop.create_future()
+        self._writers.append(durable)
+        await durable
         return result
 
-    def _begin(self) -> asyncio.Future[None]:
+    def _begin(self) -> None:
+        if self._commit_soon is not None:
+            return
         try:
+            if self._suspect:
+                self._heal()
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
-        self._turn = self._loop.create_future()
-        self._loop.call_soon(self._commit)
-        return self._turn
+        self._changes = self._db.total_changes
+        self._commit_soon = self._loop.call_soon(self._commit)
 
-    def _fail_turn(self, error: Exception) -> None:
+    def _fail_turn(self, error: BaseException) -> None:
         log.error("the store failed: %s", error)
-        turn, self._turn = self._turn, None
+        if self._commit_soon is not None:
+            self._commit_soon.cancel()
+            self._commit_soon = None
         if self._db.in_transaction:
             self._db.rollback()
-        if turn is not None and not turn.done():
-            turn.set_exception(StoreError(str(error)))
-            turn.exception()  # seen: writers may be gone
+        writers, self._writers = self._writers, []
+        _settle(writers, error)
 
     def _commit(self) -> None:
-        turn = self._turn
-        if turn is None:  # failed meanwhile
+        self._commit_soon = None
+        if self._suspect:
+            self._fail_turn(OSError("an earlier sync failed"))
             return
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._fail_turn(error)
             return
-        self._turn = None
-        if self._path is None:
-            turn.set_result(None)
+        writers, self._writers = self._writers, []
+        changed = self._db.total_changes != self._changes
+        if self._path is None or not (changed or self._syncing):
+            _settle(writers)
             return
-        self._unsynced.append(turn)
+        # Also where nothing changed: what a writer saw may be of a turn that is not yet durable.
+        self._unsynced += writers
         if not self._syncing:
             self._sync()
+
+    # -- durability -------------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        thread: ThreadPoolExecutor,
+        job: Callable[[], None],
+        then: Callable[[BaseException | None], None],
+    ) -> None:
+        def done(future: asyncio.Future[None]) -> None:
+            self._running.discard(future)
+            then(future.exception())
+
+        future = self._loop.run_in_executor(thread, job)
+        self._running.add(future)
+        future.add_done_callback(done)
 
     def _sync(self) -> None:
         self._syncing = True
         covered, self._unsynced = self._unsynced, []
-        done = self._loop.run_in_executor(self._sync_thread, os.fdatasync, self._wal_fd)
-        done.add_done_callback(lambda future: self._synced(covered, future))
+        self._run(
+            self._sync_thread, lambda: os.fdatasync(self._wal_fd), lambda error: self._synced(covered, error)
+        )
 
-    def _synced(self, covered: list[asyncio.Future[None]], sync: asyncio.Future[None]) -> None:
-        error = sync.exception()
-        for turn in covered:
-            if error is None:
-                turn.set_result(None)
-            else:
-                turn.set_exception(StoreError(f"fdatasync: {error}"))
-                turn.exception()
+    def _synced(self, covered: Writers, error: BaseException | None) -> None:
         self._syncing = False
+        if error is not None:
+            # Linux reports a failed write-back once and forgets it: the next sync would promise too much.
+            log.error("fdatasync of %s-wal failed: %s", self._path, error)
+            self._suspect = True
+            covered, self._unsynced = covered + self._unsynced, []
+        _settle(covered, error)
         if self._unsynced:
             self._sync()
-        self._checkpoint_if_long()
+        if not self._suspect:
+            self._checkpoint_if_long()
+
+    def _heal(self) -> None:
+        """Bring the WAL's content into the database file, synced, and start the WAL anew."""
+        if self._checkpointing:
+            raise sqlite3.OperationalError("a checkpoint is under way after a failed sync")
+        (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("the database is busy after a failed sync")
+        self._suspect = False
+        log.warning("%s recovered from a failed sync", self._path)
+
+    # -- keeping the WAL short --------------------------------------------------------------------------
 
     def _checkpoint_if_long(self) -> None:
-        if self._checkpointing or self._wal_fd < 0:
-            return
-        size = os.fstat(self._wal_fd).st_size
-        if size < CHECKPOINT_BYTES:
-            return
-        self._checkpointing = True
-        done = self._loop.run_in_executor(self._checkpoint_thread, self._checkpoint)
-        done.add_done_callback(lambda future: self._checkpointed(size, future))
+        if not self._checkpointing and os.fstat(self._wal_fd).st_size > WAL_BYTES:
+            self._checkpointing = True
+            self._run(self._checkpoint_thread, self._checkpoint, self._checkpointed)
 
     def _checkpoint(self) -> None:
-        db = sqlite3.connect(self._path or "")
-        try:
-            db.execute("PRAGMA busy_timeout=0")
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        finally:
-            db.close()
+        """Copy while the loop writes on. The second round copies what came during the first, little."""
+        for _ in range(2):
+            self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            os.fdatasync(self._db_fd)
 
-    def _checkpointed(self, size: int, done: asyncio.Future[None]) -> None:
+    def _checkpointed(self, error: BaseException | None) -> None:
+        """Copy the rest between two turns: SQLite restarts a WAL only when nothing is left to copy."""
         self._checkpointing = False
-        if (error := done.exception()) is not None:
-            log.warning("checkpoint failed, the next one will try again: %s", error)
+        try:
+            if error is not None:
+                raise error
+            if self._commit_soon is not None:
+                self._commit_soon.cancel()
+                self._commit()
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except (sqlite3.Error, OSError) as failure:
+            log.warning("a checkpoint failed, the next one will try again: %s", failure)
+
+
+def _settle(writers: Writers, error: BaseException | None = None) -> None:
+    for writer in writers:
+        if writer.done():  # cancelled
+            continue
+        if error is None:
+            writer.set_result(None)
+        else:
+            writer.set_exception(StoreError(str(error)))

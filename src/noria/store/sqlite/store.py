@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from noria.store.sqlite import records
+from noria.store.sqlite import log_events, records
 from noria.store.sqlite.engine import SqliteEngine
+from noria.store.sqlite.log_events import SqliteLogEvents
 from noria.store.sqlite.records import SqliteRecords
 
-MIGRATIONS = (records.SCHEMA,)
+MIGRATIONS = (records.SCHEMA, log_events.SCHEMA)
 
 
 class SqliteStore:
@@ -17,9 +18,12 @@ class SqliteStore:
     def __init__(self, path: Path | None) -> None:
         self._engine = SqliteEngine(path, MIGRATIONS)
         self.records = SqliteRecords(self._engine)
+        self.log_events = SqliteLogEvents(self._engine)
 
     async def start(self) -> None:
         await self._engine.start()
+        self.log_events.start()
 
     async def close(self) -> None:
+        await self.log_events.close()
         await self._engine.close()

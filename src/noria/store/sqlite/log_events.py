@@ -1,0 +1,336 @@
+"""Log groups, streams and events in SQLite.
+
+Events are clustered by group, time and sequence, with an index by stream: a page of a group or of a
+stream reads what it returns, however many events there are. What is deleted disappears at once and its
+events are erased slice by slice, so that a deletion of millions holds nobody up; what is still to erase
+is kept in `log_trash` and taken up again at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from noria.store.base import StoreError
+from noria.store.log_events import (
+    BEGINNING,
+    END,
+    MAX_PAGE_BYTES,
+    MAX_PAGE_EVENTS,
+    MAX_SCANNED_EVENTS,
+    LogEvent,
+    LogGroup,
+    LogPage,
+    LogStream,
+    Position,
+)
+from noria.store.sqlite.engine import SqliteEngine
+
+log = logging.getLogger(__name__)
+
+SCHEMA = """
+CREATE TABLE log_groups (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, created_ms INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL DEFAULT 0, last_seq INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (account, region, name)
+);
+CREATE TABLE log_streams (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  group_id INTEGER NOT NULL, name TEXT NOT NULL, created_ms INTEGER NOT NULL,
+  first_event_ms INTEGER, last_event_ms INTEGER, last_ingestion_ms INTEGER,
+  stored_bytes INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (group_id, name)
+);
+CREATE INDEX log_streams_by_last_event ON log_streams (group_id, ifnull(last_event_ms, 0), name);
+CREATE TABLE log_events (
+  group_id INTEGER NOT NULL, time_ms INTEGER NOT NULL, seq INTEGER NOT NULL,
+  stream_id INTEGER NOT NULL, ingested_ms INTEGER NOT NULL, message TEXT NOT NULL,
+  PRIMARY KEY (group_id, time_ms, seq)
+) WITHOUT ROWID;
+CREATE INDEX log_events_by_stream ON log_events (stream_id, time_ms, seq);
+CREATE TABLE log_trash (group_id INTEGER NOT NULL, stream_id INTEGER NOT NULL);
+"""
+
+GROUP = "SELECT id, name, created_ms, stored_bytes FROM log_groups WHERE account = ? AND region = ?"
+STREAM = (
+    "SELECT id, name, created_ms, first_event_ms, last_event_ms, last_ingestion_ms"
+    " FROM log_streams WHERE group_id = ?"
+)
+# The bounds on time_ms alone are what the index can end a scan by; the row values cut within one millisecond.
+# CROSS JOIN keeps SQLite from making the streams the outer loop; it hides the events of deleted streams.
+EVENTS = (
+    "SELECT e.time_ms, e.seq, s.name, e.message, e.ingested_ms"
+    " FROM log_events e {index} CROSS JOIN log_streams s ON s.id = e.stream_id"
+    " WHERE e.{owner} = ? AND e.time_ms BETWEEN ? AND ?"
+    " AND (e.time_ms, e.seq) > (?, ?) AND (e.time_ms, e.seq) < (?, ?)"
+    " ORDER BY e.time_ms {order}, e.seq {order}"
+)
+
+AFTER_ANY_NAME = "\U0010ffff"
+EVENT_OVERHEAD_BYTES = 26  # what AWS counts for each event beside its message
+SLICE_EVENTS = 1_000  # read or erased in one turn of the loop: about 2 ms
+SLICE_CHARS = 4 << 20  # and no more than this much text
+
+
+class SqliteLogEvents:
+    """See `noria.store.log_events.LogEvents`."""
+
+    def __init__(self, engine: SqliteEngine) -> None:
+        self._engine = engine
+        self._eraser: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Go on erasing what was deleted before the last stop."""
+        self._erase_in_background()
+
+    async def close(self) -> None:
+        if self._eraser is not None:
+            self._eraser.cancel()
+            await asyncio.wait([self._eraser])
+
+    async def create_group(self, account: str, region: str, name: str, now_ms: int) -> bool:
+        def change(db: sqlite3.Connection) -> bool:
+            sql = (
+                "INSERT INTO log_groups (account, region, name, created_ms) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING"
+            )
+            return db.execute(sql, (account, region, name, now_ms)).rowcount > 0
+
+        return await self._engine.write(change)
+
+    async def delete_group(self, account: str, region: str, name: str) -> bool:
+        return await self._delete_groups("account = ? AND region = ? AND name = ?", (account, region, name))
+
+    async def delete_account(self, account: str) -> None:
+        await self._delete_groups("account = ?", (account,))
+
+    async def _delete_groups(self, which: str, parameters: tuple[str, ...]) -> bool:
+        def change(db: sqlite3.Connection) -> bool:
+            db.execute(f"INSERT INTO log_trash SELECT id, 0 FROM log_groups WHERE {which}", parameters)
+            return db.execute(f"DELETE FROM log_groups WHERE {which}", parameters).rowcount > 0
+
+        deleted = await self._engine.write(change)
+        self._erase_in_background()
+        return deleted
+
+    async def group(self, account: str, region: str, name: str) -> LogGroup | None:
+        rows = self._engine.read(f"{GROUP} AND name = ?", (account, region, name))
+        return LogGroup(*rows[0]) if rows else None
+
+    async def groups(
+        self,
+        account: str,
+        region: str,
+        *,
+        prefix: str = "",
+        contains: str = "",
+        after: str = "",
+        limit: int = 50,
+    ) -> list[LogGroup]:
+        rows = self._engine.read(
+            f"{GROUP} AND name >= ? AND name > ? AND name < ? AND instr(name, ?) ORDER BY name LIMIT ?",
+            (account, region, prefix, after, prefix + AFTER_ANY_NAME, contains, limit),
+        )
+        return [LogGroup(*row) for row in rows]
+
+    async def create_stream(self, group_id: int, name: str, now_ms: int) -> bool | None:
+        def change(db: sqlite3.Connection) -> bool | None:
+            if not db.execute("SELECT 1 FROM log_groups WHERE id = ?", (group_id,)).fetchone():
+                return None
+            sql = (
+                "INSERT INTO log_streams (group_id, name, created_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            )
+            return db.execute(sql, (group_id, name, now_ms)).rowcount > 0
+
+        return await self._engine.write(change)
+
+    async def delete_stream(self, group_id: int, name: str) -> bool:
+        def change(db: sqlite3.Connection) -> bool:
+            sql = "SELECT id, stored_bytes FROM log_streams WHERE group_id = ? AND name = ?"
+            row = db.execute(sql, (group_id, name)).fetchone()
+            if row is None:
+                return False
+            stream_id, stored_bytes = row
+            db.execute("DELETE FROM log_streams WHERE id = ?", (stream_id,))
+            db.execute(
+                "UPDATE log_groups SET stored_bytes = stored_bytes - ? WHERE id = ?",
+                (stored_bytes, group_id),
+            )
+            db.execute("INSERT INTO log_trash VALUES (?, ?)", (group_id, stream_id))
+            return True
+
+        deleted = await self._engine.write(change)
+        self._erase_in_background()
+        return deleted
+
+    async def stream(self, group_id: int, name: str) -> LogStream | None:
+        rows = self._engine.read(f"{STREAM} AND name = ?", (group_id, name))
+        return LogStream(*rows[0]) if rows else None
+
+    async def streams(
+        self, group_id: int, *, prefix: str = "", after: str = "", descending: bool = False, limit: int = 50
+    ) -> list[LogStream]:
+        low, high = prefix, prefix + AFTER_ANY_NAME
+        if after and descending:
+            high = min(after, high)
+        rows = self._engine.read(
+            f"{STREAM} AND name >= ? AND name > ? AND name < ?"
+            f" ORDER BY name {'DESC' if descending else 'ASC'} LIMIT ?",
+            (group_id, low, "" if descending else after, high, limit),
+        )
+        return [LogStream(*row) for row in rows]
+
+    async def streams_by_last_event(
+        self,
+        group_id: int,
+        *,
+        after: tuple[int, str] | None = None,
+        descending: bool = False,
+        limit: int = 50,
+    ) -> list[LogStream]:
+        order, beyond, edge = ("DESC", "<", (END.time_ms, "")) if descending else ("ASC", ">", (-1, ""))
+        rows = self._engine.read(
+            f"{STREAM} AND (ifnull(last_event_ms, 0), name) {beyond} (?, ?)"
+            f" ORDER BY ifnull(last_event_ms, 0) {order}, name {order} LIMIT ?",
+            (group_id, *(after or edge), limit),
+        )
+        return [LogStream(*row) for row in rows]
+
+    async def append(self, stream_id: int, events: Sequence[tuple[int, str]], now_ms: int) -> bool:
+        times = [time_ms for time_ms, _ in events]
+        stored = sum(len(message.encode()) + EVENT_OVERHEAD_BYTES for _, message in events)
+
+        def change(db: sqlite3.Connection) -> bool:
+            sql = (
+                "SELECT g.id, g.last_seq FROM log_streams s JOIN log_groups g ON g.id = s.group_id"
+                " WHERE s.id = ?"
+            )
+            row = db.execute(sql, (stream_id,)).fetchone()
+            if row is None:
+                return False
+            group_id, last_seq = row
+            db.executemany(
+                "INSERT INTO log_events VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (group_id, time_ms, seq, stream_id, now_ms, message)
+                    for seq, (time_ms, message) in enumerate(events, last_seq + 1)
+                ],
+            )
+            db.execute(
+                "UPDATE log_groups SET last_seq = ?, stored_bytes = stored_bytes + ? WHERE id = ?",
+                (last_seq + len(events), stored, group_id),
+            )
+            db.execute(
+                "UPDATE log_streams SET first_event_ms = min(ifnull(first_event_ms, ?1), ?1),"
+                " last_event_ms = max(ifnull(last_event_ms, ?2), ?2), last_ingestion_ms = ?3,"
+                " stored_bytes = stored_bytes + ?4 WHERE id = ?5",
+                (min(times), max(times), now_ms, stored, stream_id),
+            )
+            return True
+
+        return await self._engine.write(change)
+
+    async def read(
+        self,
+        group_id: int,
+        *,
+        stream_ids: Sequence[int] | None = None,
+        after: Position = BEGINNING,
+        before: Position = END,
+        descending: bool = False,
+        matches: Callable[[LogEvent], bool] | None = None,
+        limit: int = MAX_PAGE_EVENTS,
+    ) -> LogPage:
+        events: list[LogEvent] = []
+        position = before if descending else after
+        scanned = page_bytes = 0
+        while True:
+            slice_events = slice_chars = 0
+            for event in self._scan(group_id, stream_ids, after, before, descending):
+                if matches is None or matches(event):
+                    page_bytes += len(event.message.encode()) + EVENT_OVERHEAD_BYTES
+                    if len(events) == limit or (page_bytes > MAX_PAGE_BYTES and events):
+                        return LogPage(events, position, finished=False)
+                    events.append(event)
+                position = event.position
+                slice_events += 1
+                slice_chars += len(event.message)
+                if slice_events == SLICE_EVENTS or slice_chars > SLICE_CHARS:
+                    break
+            else:
+                return LogPage(events, position, finished=True)
+            scanned += slice_events
+            if scanned >= MAX_SCANNED_EVENTS:
+                return LogPage(events, position, finished=False)
+            if descending:
+                before = position
+            else:
+                after = position
+            await asyncio.sleep(0)  # others have their turn
+
+    def _scan(
+        self,
+        group_id: int,
+        stream_ids: Sequence[int] | None,
+        after: Position,
+        before: Position,
+        descending: bool,
+    ) -> Iterator[LogEvent]:
+        order = "DESC" if descending else "ASC"
+        bounds = (after.time_ms, before.time_ms, *after, *before)
+        if stream_ids is None:
+            sql = EVENTS.format(index="NOT INDEXED", owner="group_id", order=order)
+            return self._rows(sql, (group_id, *bounds))
+        sql = EVENTS.format(index="INDEXED BY log_events_by_stream", owner="stream_id", order=order)
+        scans = [self._rows(sql, (stream_id, *bounds)) for stream_id in stream_ids]
+        return heapq.merge(*scans, key=lambda event: event[:2], reverse=descending)
+
+    def _rows(self, sql: str, parameters: tuple[Any, ...]) -> Iterator[LogEvent]:
+        return map(LogEvent._make, self._engine.scan(sql, parameters))
+
+    def _erase_in_background(self) -> None:
+        if self._eraser is None or self._eraser.done():
+            self._eraser = asyncio.get_running_loop().create_task(self._erase())
+
+    async def _erase(self) -> None:
+        try:
+            while trash := self._engine.read("SELECT rowid, group_id, stream_id FROM log_trash LIMIT 1"):
+                rowid, group_id, stream_id = trash[0]
+                while await self._erase_slice(group_id, stream_id):
+                    pass
+                await self._engine.write(partial(_forget, rowid))
+        except StoreError as error:
+            log.error("erasing deleted log events stopped, the next deletion or start goes on: %s", error)
+
+    async def _erase_slice(self, group_id: int, stream_id: int) -> bool:
+        """Erase up to SLICE_EVENTS of a stream's events, or of a group's (stream 0) events and streams."""
+        if stream_id:
+            owner, owner_id = "stream_id", stream_id
+        else:
+            owner, owner_id = "group_id", group_id
+
+        def change(db: sqlite3.Connection) -> bool:
+            events = db.execute(
+                "DELETE FROM log_events WHERE (group_id, time_ms, seq) IN"
+                f" (SELECT group_id, time_ms, seq FROM log_events WHERE {owner} = ? LIMIT ?)",
+                (owner_id, SLICE_EVENTS),
+            ).rowcount
+            if events or stream_id:
+                return events > 0
+            streams = db.execute(
+                "DELETE FROM log_streams WHERE id IN (SELECT id FROM log_streams WHERE group_id = ? LIMIT ?)",
+                (group_id, SLICE_EVENTS),
+            ).rowcount
+            return streams > 0
+
+        return await self._engine.write(change)
+
+
+def _forget(rowid: int, db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM log_trash WHERE rowid = ?", (rowid,))
