@@ -6,6 +6,7 @@ root; `--auth permissive` lets anybody. ``GET /_noria/health`` is open: it says 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,16 @@ import msgspec
 from noria import __version__
 from noria.clock import Clock
 from noria.config import Settings
-from noria.context import RequestContext, root_principal
+from noria.context import RequestContext, new_request_id, root_principal
 from noria.errors import AwsError
+from noria.gateway import Gateway
 from noria.http.types import Request, Response
-from noria.services.ports import Caller
 from noria.store.base import Records
 
+log = logging.getLogger(__name__)
+
 PREFIX = "/_noria/"
+SERVICE = "noria"  # of the credential scope
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -37,14 +41,14 @@ class ResetRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Admin:
-    """Answers requests under ``/_noria/`` that the gateway has authenticated."""
+    """Answers requests under ``/_noria/``."""
 
     def __init__(
         self,
         settings: Settings,
         clock: Clock,
         records: Records,
-        call: Caller,
+        gateway: Gateway,
         runtimes: Callable[[], Awaitable[list[dict[str, Any]]]],
         environments: Callable[[str], int],
         resets: Sequence[Reset],
@@ -54,21 +58,29 @@ class Admin:
         self._settings = settings
         self._clock = clock
         self._records = records
-        self._call = call
+        self._gateway = gateway
+        self._call = gateway.call
         self._runtimes = runtimes
         self._environments = environments
         self._resets = resets
         self._started_ms = clock.now_ms()
         self.url = ""
 
-    async def handle(self, ctx: RequestContext, request: Request) -> Response:
+    async def handle(self, request: Request) -> Response:
+        request_id = new_request_id()
+        try:
+            return await self._answer(request, request_id)
+        except AwsError as error:
+            log.info("%s %s refused: %s", request_id, request.path, error)
+            return _json({"code": error.code, "message": error.message}, error.status)
+
+    async def _answer(self, request: Request, request_id: str) -> Response:
         what = (request.method, request.path.removeprefix(PREFIX))
         if what == ("GET", "health"):
             return _json({"ready": True, "version": __version__})
+        ctx = self._gateway.authenticate(request, request_id, SERVICE, request.path, "json")
         if ctx.principal.kind != "root":
-            raise AwsError(
-                "AccessDenied", f"{ctx.principal.arn} is not root: {request.path} is for root only.", 403
-            )
+            raise AwsError("AccessDenied", f"{request.path} is for root only, not {ctx.principal.arn}.", 403)
         if what == ("GET", "status"):
             return _json(await self._status())
         if what == ("POST", "reset"):
@@ -158,5 +170,5 @@ class Admin:
                 params = {**params, request_member: answer[token]}
 
 
-def _json(document: dict[str, Any]) -> Response:
-    return Response(200, msgspec.json.encode(document), [("Content-Type", "application/json")])
+def _json(document: dict[str, Any], status: int = 200) -> Response:
+    return Response(status, msgspec.json.encode(document), [("Content-Type", "application/json")])

@@ -1,0 +1,166 @@
+"""The composition root: builds every part, wires them, starts and stops them in order."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Awaitable
+
+from noria.admin import PREFIX, Admin
+from noria.auth.authorize import Action, Authorizer, Denial
+from noria.auth.credentials import Credentials, open_root_credentials
+from noria.clock import Clock, SystemClock
+from noria.config import Settings
+from noria.data_dir import DataDir, DataDirError
+from noria.gateway import Gateway
+from noria.http.server import HttpServer
+from noria.http.types import Request, Response
+from noria.protocol.identify import Identifier
+from noria.services.iam import actions as iam_actions
+from noria.services.iam.api import IamApi
+from noria.services.iam.directory import IamDirectory
+from noria.services.lambda_ import actions as lambda_actions
+from noria.services.lambda_.api import LambdaApi
+from noria.services.logs import actions as logs_actions
+from noria.services.logs.api import LogsApi
+from noria.services.logs.sink import RoleLogSink
+from noria.services.sqs import actions as sqs_actions
+from noria.services.sqs.api import SqsApi
+from noria.services.sts import actions as sts_actions
+from noria.services.sts.api import StsApi
+from noria.services.sts.sessions import RoleSessions
+from noria.services.triggers import actions as triggers_actions
+from noria.services.triggers.api import TriggersApi
+from noria.store.base import StoreError
+from noria.store.sqlite.store import SqliteStore
+
+# What answers for a service: its api classes, whose signatures are its parity (docs/parity.md).
+SERVICE_APIS: dict[str, tuple[type, ...]] = {
+    "sqs": (SqsApi,),
+    "lambda": (LambdaApi, TriggersApi),
+    "iam": (IamApi,),
+    "sts": (StsApi,),
+    "logs": (LogsApi,),
+}
+ACTIONS: dict[str, dict[str, Action]] = {
+    "sqs": sqs_actions.ACTIONS,
+    "lambda": lambda_actions.ACTIONS | triggers_actions.ACTIONS,
+    "iam": iam_actions.ACTIONS,
+    "sts": sts_actions.ACTIONS,
+    "logs": logs_actions.ACTIONS,
+}
+DENIALS: dict[str, Denial] = {
+    "sqs": sqs_actions.DENIAL,
+    "lambda": lambda_actions.DENIAL,
+    "iam": iam_actions.DENIAL,
+    "sts": sts_actions.DENIAL,
+    "logs": logs_actions.DENIAL,
+}
+
+# A 50 MB package travels as base64 in JSON: 67 MB, with its environment and names.
+MAX_BODY_BYTES = 70 << 20
+STOP_GRACE_S = 20  # for requests that still run once invocations have ended; no request may take longer
+
+
+class StartError(Exception):
+    """The server cannot start; the text is one line for the user."""
+
+
+class App:
+    """One server. `start` once, then `stop` once."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stack = contextlib.AsyncExitStack()
+        self.url = ""
+
+    async def start(self) -> None:
+        """Ready to serve when this returns; `url` is set. Raises StartError."""
+        try:
+            await self._start()
+        except BaseException as error:
+            await self._stack.aclose()
+            if isinstance(error, DataDirError | StoreError):
+                raise StartError(str(error)) from error
+            raise
+
+    async def stop(self) -> None:
+        """Running invocations finish, long polls are answered, nothing is lost."""
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        settings, clock = self._settings, self._clock
+        data_dir = DataDir(settings.data_dir)
+        data_dir.claim()
+        self._stack.callback(data_dir.release)
+        store = SqliteStore(None if settings.ephemeral else settings.data_dir / "noria.db")
+        await store.start()
+        self._stack.push_async_callback(store.close)
+
+        credentials = Credentials(open_root_credentials(settings.data_dir, settings.account))
+        directory = IamDirectory(store.records)
+        authorizer = Authorizer(directory, settings.auth, DENIALS)
+        roles = RoleSessions(directory, credentials, clock)
+        gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer)
+
+        sqs = SqsApi(store, clock)
+        logs = LogsApi(store.log_events, clock)
+        sink = RoleLogSink(store.log_events, authorizer, clock)
+        functions = LambdaApi(store, settings, clock, roles, authorizer, sink, lambda: self.url)
+        triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
+        iam = IamApi(store.records, clock)
+        sts = StsApi(directory, credentials, authorizer, clock)
+        apis: dict[str, tuple[object, ...]] = {
+            "sqs": (sqs,),
+            "lambda": (functions, triggers),
+            "iam": (iam,),
+            "sts": (sts,),
+            "logs": (logs,),
+        }
+        for service, objects in apis.items():
+            gateway.serve(service, objects, ACTIONS[service])
+        own = Admin(
+            settings,
+            clock,
+            store.records,
+            gateway,
+            functions.functions.runtimes,
+            functions.functions.environments,
+            [triggers.reset, functions.reset, sqs.reset, logs.reset, iam.reset],
+        )
+
+        def route(request: Request) -> Awaitable[Response]:
+            return own.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
+
+        server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)
+        gateway.url = own.url = self.url = await self._listen(server)
+        # Stopped in the reverse order: no new deliveries, then running invocations (which may still call the
+        # server), then long polls, then the server itself.
+        self._stack.push_async_callback(server.stop, STOP_GRACE_S)
+        await sqs.start()
+        self._stack.push_async_callback(sqs.stop)
+        await functions.start()
+        self._stack.push_async_callback(functions.stop)
+        await triggers.start()
+        self._stack.push_async_callback(triggers.stop)
+        data_dir.publish(self.url, settings.region)
+
+    async def _listen(self, server: HttpServer) -> str:
+        host, port = self._settings.host, self._settings.port
+        try:
+            port = await server.start(host, port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartError(f"port {port} on {host} is in use; choose another with --port") from error
+            raise StartError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        return f"http://{_reachable(host)}:{port}"
+
+
+def _reachable(host: str) -> str:
+    """The address at which this machine's own clients reach a listener, as a URL has it."""
+    if host in ("", "0.0.0.0"):
+        return "127.0.0.1"
+    if host == "::":
+        return "[::1]"
+    return f"[{host}]" if ":" in host else host
