@@ -16,7 +16,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,6 +128,13 @@ class SqliteEngine:
         """Rows, the writes of this turn included."""
         try:
             return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
+
+    def scan(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
+        """As `read`, but row by row; the caller ends it within this turn, when it has enough."""
+        try:
+            yield from self._db.execute(sql, parameters)
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
