@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-PrincipalKind = Literal["root", "user", "assumed-role", "federated-user", "anonymous"]
+PrincipalKind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -16,8 +16,9 @@ class Principal(msgspec.Struct, frozen=True):
 
     arn: e.g. ``arn:aws:iam::000000000000:root`` or ``arn:aws:sts::000000000000:assumed-role/R/session``.
     user_id: AWS's unique id (``AROA…:session`` for a role's session, the account for root).
-    name: of the user or role whose policies apply; empty for root.
+    name: of the user or role whose policies apply, or of the service (``lambda.amazonaws.com``); empty for root.
     session_policies: JSON documents that narrow a session.
+    role_arn: of the role behind a session, with its path.
     """
 
     kind: PrincipalKind
@@ -26,6 +27,7 @@ class Principal(msgspec.Struct, frozen=True):
     user_id: str
     name: str = ""
     session_policies: tuple[str, ...] = ()
+    role_arn: str = ""
 
 
 class RequestContext(msgspec.Struct):
@@ -51,6 +53,10 @@ class RequestContext(msgspec.Struct):
 
 def root_principal(account: str) -> Principal:
     return Principal("root", account, f"arn:aws:iam::{account}:root", account)
+
+
+def service_principal(name: str) -> Principal:
+    return Principal("service", "", "", "", name)
 
 
 def new_request_id() -> str:

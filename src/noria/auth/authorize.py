@@ -7,13 +7,16 @@ from typing import Any, Protocol
 
 import msgspec
 
+from noria.clock import Clock
 from noria.config import AuthMode
 from noria.context import Principal, RequestContext
 from noria.errors import AwsError
-from noria.policy.document import Policy
-from noria.policy.evaluate import Decision, PolicyRequest, evaluate
+from noria.policy.document import Policy, session_policy
+from noria.policy.evaluate import ALLOWED, Decision, PolicyRequest, evaluate, evaluate_trust
 
 Params = Mapping[str, Any]
+
+DECISIONS_CACHED = 8192  # (principal, action, resource) triples, some 200 bytes each
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -24,12 +27,16 @@ class Action(msgspec.Struct, frozen=True):
     conditions: further condition keys and their values, e.g. ``iam:PassedToService``.
     needs_permission: False for what anyone signed may do (sts:GetCallerIdentity), or for what the operation
         decides itself (sts:AssumeRole: trust and identity policies together).
+    resource_text: how a denial names the resource where that is not the ARN (IAM: ``role NAME``).
+    by_name: the request names a role without its path; the policy source completes the ARN.
     """
 
     name: str
     resource: Callable[[RequestContext, Params], str]
     conditions: Callable[[RequestContext, Params], Mapping[str, str]] | None = None
     needs_permission: bool = True
+    resource_text: Callable[[RequestContext, Params], str] | None = None
+    by_name: bool = False
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -47,23 +54,47 @@ class Denial(msgspec.Struct, frozen=True):
 class PolicySource(Protocol):
     """Where a principal's identity policies come from. Implemented by IAM."""
 
-    async def identity_policies(self, principal: Principal) -> Sequence[Policy]: ...
+    async def identity_policies(self, principal: Principal) -> Sequence[Policy]:
+        """Those in force now; none for a role that is gone, also where another took its name."""
+
+    async def role_arn(self, arn: str) -> str:
+        """The ARN with its path of the role that ``arn:aws:iam::ACCOUNT:role/NAME`` names; of none, as it is."""
+
+    def generation(self) -> int:
+        """Grows whenever any policy may have changed."""
 
 
 class Authorizer:
     """Decides. `permissive` lets everything through, as the server says at its start."""
 
-    def __init__(self, policies: PolicySource, mode: AuthMode, denials: Mapping[str, Denial]) -> None:
+    def __init__(
+        self, policies: PolicySource, mode: AuthMode, denials: Mapping[str, Denial], clock: Clock
+    ) -> None:
         """denials: by service name."""
         self._policies = policies
         self._mode = mode
         self._denials = denials
+        self._clock = clock
+        self._generation = -1
+        self._decisions: dict[tuple[Principal, str, str], Decision] = {}
 
-    async def decide(
-        self, principal: Principal, action: str, resource: str, conditions: Mapping[str, str]
-    ) -> Decision:
-        identity = await self._policies.identity_policies(principal)
-        return evaluate(PolicyRequest(principal, action, resource, conditions), identity)
+    async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:
+        """Raise the service's access-denied error unless ctx.principal may do what the request asks."""
+        if not action.needs_permission or self._allows_all(ctx.principal):
+            return
+        resource = action.resource(ctx, params)
+        if action.by_name:
+            resource = await self._policies.role_arn(resource)
+        conditions = action.conditions(ctx, params) if action.conditions else None
+        text = action.resource_text(ctx, params) if action.resource_text else resource
+        await self._require(ctx, action.name, resource, conditions, text)
+
+    async def require(
+        self, ctx: RequestContext, action: str, resource: str, conditions: Mapping[str, str] | None = None
+    ) -> None:
+        """For checks beside the request's own action (``iam:PassRole``)."""
+        if not self._allows_all(ctx.principal):
+            await self._require(ctx, action, resource, conditions, resource)
 
     async def allows(
         self,
@@ -72,50 +103,145 @@ class Authorizer:
         resource: str,
         conditions: Mapping[str, str] | None = None,
     ) -> bool:
-        if self._mode == "permissive" or principal.kind == "root":
-            return True
-        return (await self.decide(principal, action, resource, conditions or {})).allowed
+        """For a service that acts as `principal` on its own account, without a request."""
+        decision = await self._decide(
+            principal,
+            action,
+            resource,
+            lambda: {**self._own(principal), **resource_conditions(resource), **(conditions or {})},
+        )
+        return decision.allowed
 
-    async def require(
-        self, ctx: RequestContext, action: str, resource: str, conditions: Mapping[str, str] | None = None
+    async def allows_with_trust(
+        self,
+        principal: Principal,
+        action: str,
+        role_arn: str,
+        trust: Policy,
+        conditions: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Whether a role's trust policy and the principal's own policies together allow `action` on the role.
+
+        A trust policy that names the principal itself is enough inside the role's account; one that names
+        the account, or a principal of another account, needs the principal's own policies to allow it too.
+        """
+        if self._mode == "permissive":
+            return True
+        context = {**self._own(principal), **resource_conditions(role_arn), **(conditions or {})}
+        grant = evaluate_trust(PolicyRequest(principal, action, role_arn, context), trust)
+        if grant in ("deny", "none"):
+            return False
+        if principal.kind == "service":
+            return True
+        own = await self._decide(principal, action, role_arn, lambda: context)
+        same_account = role_arn.split(":")[4] == principal.account
+        if grant == "direct" and same_account and own.policy_type == "identity-based" and not own.explicit:
+            return True
+        return own.allowed
+
+    def _allows_all(self, principal: Principal) -> bool:
+        return self._mode == "permissive" or principal.kind == "root"
+
+    def _own(self, principal: Principal) -> dict[str, str]:
+        return {**principal_conditions(principal), "aws:EpochTime": str(self._clock.now_ms() // 1000)}
+
+    async def _require(
+        self,
+        ctx: RequestContext,
+        action: str,
+        resource: str,
+        conditions: Mapping[str, str] | None,
+        resource_text: str,
     ) -> None:
-        if self._mode == "permissive" or ctx.principal.kind == "root":
-            return
-        context = {**global_conditions(ctx), **(conditions or {})}
-        decision = await self.decide(ctx.principal, action, resource, context)
+        decision = await self._decide(
+            ctx.principal,
+            action,
+            resource,
+            lambda: {**resource_conditions(resource), **global_conditions(ctx), **(conditions or {})},
+        )
         if not decision.allowed:
-            raise self._denied(ctx, action, resource, decision)
+            raise self._denied(ctx, action, resource_text, decision)
+
+    async def _decide(
+        self,
+        principal: Principal,
+        action: str,
+        resource: str,
+        conditions: Callable[[], Mapping[str, str]],
+    ) -> Decision:
+        """conditions: asked only where a policy looks at them, since most decisions come from the cache."""
+        if self._allows_all(principal):
+            return ALLOWED
+        generation = self._policies.generation()
+        if generation != self._generation or len(self._decisions) >= DECISIONS_CACHED:
+            self._decisions.clear()
+            self._generation = generation
+        key = (principal, action, resource)
+        if cached := self._decisions.get(key):
+            return cached
+        identity = await self._policies.identity_policies(principal)
+        dynamic = any(policy.dynamic for policy in identity) or any(
+            session_policy(text).dynamic for text in principal.session_policies
+        )
+        request = PolicyRequest(principal, action, resource, conditions() if dynamic else {})
+        decision = evaluate(request, identity)
+        if not dynamic and generation == self._policies.generation():
+            self._decisions[key] = decision
+        return decision
 
     def _denied(self, ctx: RequestContext, action: str, resource: str, decision: Decision) -> AwsError:
         denial = self._denials[ctx.service]
         name = action.lower() if denial.lowercase_action else action
-        text = f"User: {ctx.principal.arn} is not authorized to perform: {name}"
-        if resource != "*" or ctx.service != "iam":
-            text += f" on resource: {resource}"
         return AwsError(
             denial.code,
-            f"{text} {decision.because(name)}",
+            f"User: {ctx.principal.arn} is not authorized to perform: {name} on resource: {resource} "
+            f"{decision.because(name)}",
             denial.status,
             query_code=denial.query_code,
         )
 
 
-def global_conditions(ctx: RequestContext) -> dict[str, str]:
-    """The ``aws:`` condition keys of a request; times are rendered by the evaluator from ``aws:EpochTime``."""
-    principal = ctx.principal
+PRINCIPAL_TYPES = {
+    "root": "Account",
+    "user": "User",
+    "assumed-role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+}
+
+
+def principal_conditions(principal: Principal) -> dict[str, str]:
+    """The ``aws:`` condition keys that follow from who asks."""
+    if principal.kind == "service":
+        return {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.name}
     conditions = {
-        "aws:PrincipalArn": principal.arn,
+        "aws:PrincipalArn": principal.role_arn or principal.arn,
         "aws:PrincipalAccount": principal.account,
+        "aws:PrincipalType": PRINCIPAL_TYPES[principal.kind],
+        "aws:PrincipalIsAWSService": "false",
         "aws:userid": principal.user_id,
-        "aws:RequestedRegion": ctx.region,
-        "aws:EpochTime": str(ctx.now_ms // 1000),
-        "aws:SecureTransport": "true" if ctx.base_url.startswith("https:") else "false",
         "aws:ViaAWSService": "false",
     }
-    if ctx.via_service:
-        conditions["aws:CalledViaLast"] = ctx.via_service
-    else:
-        conditions["aws:SourceIp"] = ctx.source_ip
     if principal.kind == "user":
         conditions["aws:username"] = principal.name
+    return conditions
+
+
+def resource_conditions(resource: str) -> dict[str, str]:
+    """The ``aws:`` condition keys that follow from an ARN; none from ``*``."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6:
+        return {}
+    keys = {"aws:RequestedRegion": parts[3], "aws:ResourceAccount": parts[4]}
+    return {key: value for key, value in keys.items() if value}
+
+
+def global_conditions(ctx: RequestContext) -> dict[str, str]:
+    """The ``aws:`` condition keys of a request; the evaluator adds ``aws:CurrentTime``."""
+    conditions = principal_conditions(ctx.principal)
+    conditions["aws:RequestedRegion"] = ctx.region
+    conditions["aws:EpochTime"] = str(ctx.now_ms // 1000)
+    conditions["aws:SecureTransport"] = "true" if ctx.base_url.startswith("https:") else "false"
+    if not ctx.via_service:
+        conditions["aws:SourceIp"] = ctx.source_ip
     return conditions

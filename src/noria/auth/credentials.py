@@ -1,12 +1,33 @@
-"""Skeleton, final signatures."""
+"""Keys: the root key of the data directory, and sessions' keys, which every node can check without a store.
+
+A session's token holds what it proves, sealed with the server's key, and its secret follows from the token;
+so nothing is stored, and a token that is changed, invented, or sent with another session's key id is refused.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import zlib
 from pathlib import Path
 
 import msgspec
 
-from noria.context import Principal
+from noria.context import Principal, root_principal
+from noria.errors import AwsError
+
+FILE_NAME = "credentials.json"
+KEY_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # AWS's ids are base 32
+KEY_ID_LENGTH = 20
+SECRET_LENGTH = 40
+SERVER_KEY_BYTES = 32
+TAG_BYTES = 32  # HMAC-SHA256
+TOKEN_LIMIT_CHARS = 16_384  # more than the largest that `issue` makes; longer ones are not even decoded
+SESSIONS_CACHED = 1024  # sessions whose token has been checked; a function's environment has one
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -17,7 +38,7 @@ class Credential(msgspec.Struct, frozen=True):
 
 
 class RootCredentials(msgspec.Struct, frozen=True):
-    """The file's content (JSON). server_key: base64, signs session tokens."""
+    """The file's content (JSON). server_key: base64 of the key that seals session tokens."""
 
     account: str
     access_key_id: str
@@ -26,38 +47,146 @@ class RootCredentials(msgspec.Struct, frozen=True):
 
 
 class SessionCredentials(msgspec.Struct, frozen=True):
+    """Temporary credentials of a session."""
+
     access_key_id: str
     secret_access_key: str
     session_token: str
     expires_at_ms: int
 
 
+class _Session(msgspec.Struct, frozen=True, array_like=True):
+    """What a token holds."""
+
+    access_key_id: str
+    issued_at_ms: int
+    expires_at_ms: int
+    principal: Principal
+
+
+def unique_id(prefix: str, length: int = KEY_ID_LENGTH) -> str:
+    """An id as AWS makes them, e.g. ``AROA`` and 17 random characters."""
+    return prefix + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(length - len(prefix)))
+
+
+def _secret(entropy: bytes) -> str:
+    return base64.b64encode(entropy).decode()[:SECRET_LENGTH]
+
+
 def generate_root_credentials(account: str) -> RootCredentials:
-    raise NotImplementedError
+    server_key = base64.b64encode(secrets.token_bytes(SERVER_KEY_BYTES)).decode()
+    return RootCredentials(account, unique_id("AKIA"), _secret(secrets.token_bytes(32)), server_key)
 
 
 def load_root_credentials(data_dir: Path) -> RootCredentials | None:
-    raise NotImplementedError
+    """Those of a data directory; None where there are none. Raises ValueError for a file that is broken."""
+    path = data_dir / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.json.decode(content, type=RootCredentials)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{path} is not a credentials file of Noria: {error}") from error
 
 
 def open_root_credentials(data_dir: Path, account: str) -> RootCredentials:
-    """Those of the data directory, made at first start."""
-    raise NotImplementedError
+    """Those of the data directory, made at its first start; the key is of the account that the server says.
+
+    Raises OSError, and ValueError for a file that is broken.
+    """
+    found = load_root_credentials(data_dir)
+    if found is not None and found.account == account:
+        return found
+    if found is None:
+        root = generate_root_credentials(account)
+    else:
+        root = msgspec.structs.replace(found, account=account)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(data_dir / FILE_NAME, msgspec.json.format(msgspec.json.encode(root)) + b"\n")
+    return root
+
+
+def _write(path: Path, content: bytes) -> None:
+    """At once or not at all, readable by the user only from the first byte on."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def permissive_principal(access_key_id: str, default_account: str) -> Principal:
     """Root of the account that the key id is (12 digits), else of the default account."""
-    raise NotImplementedError
+    is_account = len(access_key_id) == 12 and access_key_id.isascii() and access_key_id.isdigit()
+    return root_principal(access_key_id if is_account else default_account)
 
 
 class Credentials:
+    """All keys that this server accepts."""
+
     def __init__(self, root: RootCredentials) -> None:
-        raise NotImplementedError
+        self.root = root
+        self._root = Credential(root.secret_access_key, root_principal(root.account))
+        self._server_key = base64.b64decode(root.server_key)
+        self._checked: dict[str, tuple[_Session, Credential]] = {}
 
     def lookup(self, access_key_id: str, session_token: str, now_ms: int) -> Credential:
-        """Raises AwsError InvalidClientTokenId or ExpiredToken (403, the Query protocol's names).
-        session_token: "" where the request has none."""
-        raise NotImplementedError
+        """What the key proves, if the request's signature does.
+
+        session_token: "" where the request has none. Raises AwsError InvalidClientTokenId or ExpiredToken
+        (403, the Query protocol's names).
+        """
+        if not session_token:
+            if not hmac.compare_digest(access_key_id.encode(), self.root.access_key_id.encode()):
+                raise _invalid()
+            return self._root
+        session, credential = self._checked.get(session_token) or self._check(session_token)
+        if not hmac.compare_digest(access_key_id.encode(), session.access_key_id.encode()):
+            raise _invalid()
+        if now_ms >= session.expires_at_ms:
+            raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
+        return credential
 
     def issue(self, principal: Principal, now_ms: int, duration_s: int) -> SessionCredentials:
-        raise NotImplementedError
+        """Keys that prove `principal` until `duration_s` seconds from now."""
+        expires_at_ms = now_ms + duration_s * 1000
+        session = _Session(unique_id("ASIA"), now_ms, expires_at_ms, principal)
+        payload = zlib.compress(msgspec.json.encode(session))
+        token = base64.urlsafe_b64encode(self._seal(b"token", payload) + payload).decode()
+        return SessionCredentials(session.access_key_id, self._session_secret(token), token, expires_at_ms)
+
+    def _check(self, token: str) -> tuple[_Session, Credential]:
+        if len(token) > TOKEN_LIMIT_CHARS:
+            raise _invalid()
+        try:
+            sealed = base64.b64decode(token, altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise _invalid() from None
+        tag, payload = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
+        if not hmac.compare_digest(tag, self._seal(b"token", payload)):
+            raise _invalid()
+        # Sealed by a server with this key: what follows is our own.
+        session = msgspec.json.decode(zlib.decompress(payload), type=_Session)
+        canonical = base64.urlsafe_b64encode(
+            sealed
+        ).decode()  # base64 has several spellings of the same bytes
+        checked = session, Credential(self._session_secret(canonical), session.principal)
+        if len(self._checked) >= SESSIONS_CACHED:
+            self._checked.clear()
+        self._checked[token] = checked
+        return checked
+
+    def _seal(self, purpose: bytes, content: bytes) -> bytes:
+        return hmac.digest(self._server_key, purpose + b"\0" + content, hashlib.sha256)
+
+    def _session_secret(self, token: str) -> str:
+        return _secret(self._seal(b"secret", token.encode()))
+
+
+def _invalid() -> AwsError:
+    return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
