@@ -15,7 +15,13 @@ class Request:
     __slots__ = ("body", "headers", "method", "path", "peer", "query")
 
     def __init__(
-        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes, peer: str = "127.0.0.1"
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        body: bytes,
+        peer: str = "127.0.0.1",
     ) -> None:
         self.method = method
         self.path = path
