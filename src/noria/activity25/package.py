@@ -46,7 +46,9 @@ def single_file(name: str, text: str) -> bytes:
     """A zip with one module, as Lambda's console makes it of code that was typed in."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text)
+        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info.external_attr = 0o644 << 16  # readable whoever the function runs as
+        archive.writestr(info, text)
     return buffer.getvalue()
 
 

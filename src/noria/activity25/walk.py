@@ -46,7 +46,8 @@ class Walk:
     """Runs once. Everything that it makes keeps its name, so that a later walk finds and renews it."""
 
     def __init__(self, session: boto3.Session, messages: int) -> None:
-        """session: says which server, by the environment. messages: how often the producer is invoked in Step 6, and again for the proof."""
+        """session: its environment says which server.
+        messages: how often the producer is invoked in Step 6, and again for the proof."""
         self._messages = messages
         self._sqs, self._iam, self._sts, self._lambda, self._logs = (
             session.client(service) for service in ("sqs", "iam", "sts", "lambda", "logs")
@@ -160,13 +161,9 @@ class Walk:
         least = -(-self._messages // BATCH_SIZE)
         self._await(lambda: log.read().complete(least), "the consumer's log does not show its invocations")
         _say_lines(log)
-        _say(
-            f"{self._messages} messages in {log.invocations} invocations. A batch holds up to {BATCH_SIZE}, and the consumer"
-        )
-        _say(
-            "returns inside its loop: it sees the first record only. It succeeded, so the whole batch is deleted."
-        )
-        _say("AWS does the same.")
+        _say(f"{self._messages} messages in {log.invocations} invocations. A batch holds up to {BATCH_SIZE}.")
+        _say("The consumer returns inside its loop, so it sees a batch's first record only; as it")
+        _say("succeeded, the whole batch is deleted. AWS does the same.")
 
     def prove_that_every_message_is_consumed(self) -> None:
         """The consumer as written leaves no trace of what it saw; one that prints it gets as many again."""

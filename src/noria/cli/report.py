@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
-
 Row = Mapping[str, Any]
 
 
@@ -41,12 +39,12 @@ def _table(title: str, rows: Sequence[Row], columns: tuple[str, ...], answer: Ro
 
 def _aligned(title: str, rows: Sequence[Row], columns: tuple[str, ...]) -> list[str]:
     if not rows:
-        return [f"{click.style(title, bold=True)}: none"]
+        return [f"{title}: none"]
     cells = [[column.replace("_", " ") for column in columns]]
     cells += [[_text(row[column]) for column in columns] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines = ["  " + "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) for line in cells]
-    return [click.style(title, bold=True), *(line.rstrip() for line in lines)]
+    return [title, *(line.rstrip() for line in lines)]
 
 
 def _text(value: Any) -> str:
