@@ -1,14 +1,98 @@
+"""Functions' output, written as their role. What the role may not do is left out; the function runs on."""
+
 from __future__ import annotations
 
 from noria.clock import Clock
 from noria.context import Principal
+from noria.services.logs.limits import EVENT_OVERHEAD_BYTES, MAX_EVENT_BYTES
+from noria.services.logs.models import stream_arn
 from noria.services.ports import LogStream, Permissions
 from noria.store.log_events import LogEvents
 
+APPENDED_AT_ONCE = 1_000  # events in one turn of the loop: about 3 ms
+MAX_MESSAGE_BYTES = MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES
+
 
 class RoleLogSink:
-    def __init__(self, log_events: LogEvents, permissions: Permissions, clock: Clock) -> None:
-        raise NotImplementedError
+    """See `noria.services.ports.LogSink`."""
 
-    async def open_stream(self, principal: Principal, region: str, group: str, stream: str) -> LogStream | None:
-        raise NotImplementedError
+    def __init__(self, log_events: LogEvents, permissions: Permissions, clock: Clock) -> None:
+        self._log_events = log_events
+        self._permissions = permissions
+        self._clock = clock
+
+    async def open_stream(
+        self, principal: Principal, region: str, group: str, stream: str
+    ) -> LogStream | None:
+        """A group that exists needs no permission to create one; nor does a stream that exists."""
+        stream_id = await self.stream_id(principal, region, group, stream)
+        return (
+            None if stream_id is None else _RoleLogStream(self, principal, region, group, stream, stream_id)
+        )
+
+    async def stream_id(self, principal: Principal, region: str, group: str, stream: str) -> int | None:
+        """Of the stream, made where it is missing; None where the role may not."""
+        events, account = self._log_events, principal.account
+        found = await events.group(account, region, group)
+        if found is None:
+            if not await self.allows(principal, "logs:CreateLogGroup", region, group, ""):
+                return None
+            await events.create_group(account, region, group, self._clock.now_ms())
+            found = await events.group(account, region, group)
+        if found is None:
+            return None  # deleted in the same instant
+        made = await events.stream(found.id, stream)
+        if made is None:
+            if not await self.allows(principal, "logs:CreateLogStream", region, group, stream):
+                return None
+            await events.create_stream(found.id, stream, self._clock.now_ms())
+            made = await events.stream(found.id, stream)
+        return made.id if made else None
+
+    async def allows(self, principal: Principal, action: str, region: str, group: str, stream: str) -> bool:
+        resource = stream_arn(principal.account, region, group, stream)
+        return await self._permissions.allows(principal, action, resource)
+
+    async def append(self, stream_id: int, events: list[tuple[int, str]]) -> bool:
+        return await self._log_events.append(stream_id, events, self._clock.now_ms())
+
+
+class _RoleLogStream:
+    """See `noria.services.ports.LogStream`."""
+
+    def __init__(
+        self, sink: RoleLogSink, principal: Principal, region: str, group: str, stream: str, stream_id: int
+    ) -> None:
+        self._sink = sink
+        self._place = (principal, region, group, stream)
+        self._stream_id = stream_id
+
+    async def put(self, events: list[tuple[int, str]]) -> None:
+        principal, region, group, stream = self._place
+        if not await self._sink.allows(principal, "logs:PutLogEvents", region, group, stream):
+            return
+        events = [(time_ms, part) for time_ms, message in events for part in split(message)]
+        for start in range(0, len(events), APPENDED_AT_ONCE):
+            part = events[start : start + APPENDED_AT_ONCE]
+            if not await self._sink.append(self._stream_id, part):
+                stream_id = await self._sink.stream_id(*self._place)  # somebody deleted it: AWS makes it anew
+                if stream_id is None:
+                    return
+                self._stream_id = stream_id
+                await self._sink.append(stream_id, part)
+
+
+def split(message: str) -> list[str]:
+    """A message in parts that are events of legal size; never within a character."""
+    encoded = message.encode()
+    if len(encoded) <= MAX_MESSAGE_BYTES:
+        return [message]
+    parts = []
+    start = 0
+    while start < len(encoded):
+        end = start + MAX_MESSAGE_BYTES
+        while end < len(encoded) and encoded[end] & 0xC0 == 0x80:  # inside a character
+            end -= 1
+        parts.append(encoded[start:end].decode())
+        start = end
+    return parts
