@@ -1,0 +1,129 @@
+"""`python -m benchmarks`: every section, contender by contender, round by round."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import click
+
+from benchmarks import machine, report
+from benchmarks.sections import SECTIONS, Figures, Plan, Section
+from benchmarks.servers import (
+    MINISTACK,
+    BenchmarkError,
+    Contender,
+    install_ministack,
+    ministack_version,
+    running,
+)
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+Collected = dict[str, dict[str, list[float]]]
+
+CONTENDERS = """\
+- **Noria**: as `noria up` starts it: every signature verified, every policy evaluated, a send acknowledged
+  when it is synced to disk, functions isolated under AWS's own runtime client.
+- **Noria --ephemeral**: the same, but nothing is kept: what durability costs is the difference.
+- **MiniStack {peer}** (PyPI): as it comes, with its access log off: messages in memory only, no signature
+  verified and no policy evaluated, functions in a plain subprocess.
+- **limit**: Noria's HTTP server answering each request with a constant of a SendMessage answer's size. Where
+  boto3 is the client, this is what boto3 itself takes."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(list(SECTIONS)),
+    help="A section to run (may be given several times); such a run only prints. Default: all.",
+)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Of every section.")
+@click.option(
+    "--seconds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 200),
+    help="Of load, a contender and round.",
+)
+@click.option(
+    "--samples",
+    default=100,
+    show_default=True,
+    type=click.IntRange(10),
+    help="Warm invocations and triggered messages, a contender and round.",
+)
+@click.option("--no-peer", is_flag=True, help="Without MiniStack; such a run only prints.")
+@click.option(
+    "--output",
+    default=RESULTS,
+    show_default="benchmarks/RESULTS.md",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where a complete run writes its results.",
+)
+def main(only: tuple[str, ...], rounds: int, seconds: int, samples: int, no_peer: bool, output: Path) -> None:
+    """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about ten minutes.
+
+    Rounds are interleaved: each contender runs a round of a section before any runs the next, from a fresh
+    start, so that other load on the machine meets them all. Ratios mean more than figures.
+    """
+    described = machine.description()
+    try:
+        if not no_peer:
+            click.echo("installing MiniStack, if it is not there yet…", err=True)
+            install_ministack()
+        results = _measure(
+            only or tuple(SECTIONS), Plan(rounds, seconds, samples), without=(MINISTACK,) if no_peer else ()
+        )
+    except BenchmarkError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(report.table(results))
+    if not only and not no_peer:
+        output.write_text(_document(results, described, rounds))
+        click.echo(f"written to {output}", err=True)
+
+
+def _measure(names: tuple[str, ...], plan: Plan, without: tuple[Contender, ...]) -> Collected:
+    results: Collected = defaultdict(lambda: defaultdict(list))
+    sections = [(name, section) for name, section in SECTIONS.items() if name in names]
+    for contender in {c: None for _, section in sections for c in section.contenders if c not in without}:
+        with running(contender):  # its byte code is compiled now, and in the page cache
+            results[contender.name].clear()
+    for name, section in sections:
+        for number in range(1, plan.rounds + 1):
+            for contender in section.contenders:
+                if contender in without:
+                    continue
+                click.echo(f"{name} {number}/{plan.rounds}: {contender.name}…", err=True)
+                for key, value in _round(section, contender, plan).items():
+                    results[contender.name][key].append(value)
+    return results
+
+
+def _round(section: Section, contender: Contender, plan: Plan) -> Figures:
+    with running(contender, pinned=section.pinned) as server:
+        return section.measure(server, plan)
+
+
+def _document(results: Collected, described: list[str], rounds: int) -> str:
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    parts = [
+        "# Measured",
+        f"Written by `{command}`. Each figure is the median of {rounds} rounds (slowest and fastest round in"
+        " brackets); the ratio says how many times better Noria's is than MiniStack's.",
+        report.table(results),
+        "## What was measured",
+        report.meanings(results),
+        "## Who",
+        CONTENDERS.format(peer=ministack_version()),
+        "## Where",
+        "\n".join(described),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

@@ -1,0 +1,139 @@
+"""As many requests a second as a server answers: by wrk where it is installed, else by our own generator.
+
+Either is a process of its own, on another CPU than the server where there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httptools
+import msgspec
+import uvloop
+
+from benchmarks.servers import HOST, BenchmarkError, Server, can_pin
+
+SCRIPT = Path(__file__).parent / "send.lua"
+CLIENT_CPU = "1"
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What came of it. errors: answers that were not a success, and broken connections."""
+
+    requests: int
+    duration_s: float
+    errors: int
+    p50_ms: float
+    p99_ms: float
+
+
+def generator() -> str:
+    return "wrk" if shutil.which("wrk") else "benchmarks.load"
+
+
+def post(server: Server, operation: str, body: bytes, *, connections: int, seconds: int) -> Load:
+    """The same signed SQS request over and over. Raises BenchmarkError if a single one failed."""
+    headers = server.signed_headers(operation, body)
+    pin = ["taskset", "-c", CLIENT_CPU] if can_pin() else []
+    if generator() == "wrk":
+        command = [
+            *pin,
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "-s",
+            str(SCRIPT),
+            server.url,
+            "--",
+        ]
+        command += [body.decode(), *(f"{name}={value}" for name, value in headers.items())]
+        run = subprocess.run(command, check=True, capture_output=True)
+    else:
+        command = [sys.executable, "-m", "benchmarks.load", str(server.port), str(connections), str(seconds)]
+        run = subprocess.run([*pin, *command], check=True, capture_output=True, input=_wire(headers, body))
+    load = msgspec.json.decode(run.stdout.splitlines()[-1], type=Load)
+    if load.errors or not load.requests:
+        raise BenchmarkError(f"{server.contender.name}: {load.errors} of {load.requests} requests failed")
+    return load
+
+
+def _wire(headers: Mapping[str, str], body: bytes) -> bytes:
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST / HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class _Client(asyncio.Protocol):
+    """One connection: the next request as soon as the last one is answered."""
+
+    def __init__(self, request: bytes, latencies_s: list[float]) -> None:
+        self._request = request
+        self._latencies_s = latencies_s
+        self.errors = 0
+        self.closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._parser = httptools.HttpResponseParser(self)
+        self._send()
+
+    def _send(self) -> None:
+        self._sent_s = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        self._latencies_s.append(time.perf_counter() - self._sent_s)
+        if self._parser.get_status_code() != 200:
+            self.errors += 1
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closing:
+            self.errors += 1
+
+    def close(self) -> None:
+        self.closing = True
+        self._transport.close()
+
+
+async def generate(port: int, request: bytes, connections: int, seconds: float) -> Load:
+    loop = asyncio.get_running_loop()
+    latencies_s: list[float] = []
+    started_s = time.perf_counter()
+    clients = [
+        (await loop.create_connection(lambda: _Client(request, latencies_s), HOST, port))[1]
+        for _ in range(connections)
+    ]
+    await asyncio.sleep(seconds)
+    duration_s = time.perf_counter() - started_s
+    for client in clients:
+        client.close()
+    ordered = sorted(latencies_s) or [0.0]
+    return Load(
+        len(latencies_s),
+        duration_s,
+        sum(client.errors for client in clients),
+        ordered[len(ordered) // 2] * 1e3,
+        ordered[len(ordered) * 99 // 100] * 1e3,
+    )
+
+
+def main() -> None:
+    port, connections, seconds = (int(argument) for argument in sys.argv[1:])
+    load = uvloop.run(generate(port, sys.stdin.buffer.read(), connections, seconds))
+    sys.stdout.write(json.dumps(msgspec.to_builtins(load)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""What is measured: each section's contenders, and one round of it on a server that has just started."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks import load
+from benchmarks.functions import create_function, create_role, create_trigger, wait_until
+from benchmarks.servers import EPHEMERAL, LIMIT, MINISTACK, NORIA, BenchmarkError, Contender, Server
+
+CONNECTIONS = 32
+BODY_BYTES = 200
+WARM_UP_S = 1
+SETTLE_S = 2  # after which a server that has nothing to do is idle
+WARM_UP_INVOCATIONS = 20
+COLD_STARTS = 10
+GAP_S = (0.05, 0.25)  # between sends of the trigger's section: random, so that no poller's rhythm is met
+LOG_GROUP = "/aws/lambda/consumer"
+
+Figures = dict[str, float]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How long a round takes. seconds: of load; samples: invocations and sends that are timed one by one."""
+
+    rounds: int
+    seconds: int
+    samples: int
+
+
+class Section(msgspec.Struct, frozen=True):
+    """measure: one round; its figures are named as `report.MEASURES` names them."""
+
+    contenders: tuple[Contender, ...]
+    measure: Callable[[Server, Plan], Figures]
+    pinned: bool = False
+
+
+def percentile(samples: Sequence[float], percent: float) -> float:
+    """Nearest rank: the smallest sample that `percent` % of all do not exceed."""
+    return sorted(samples)[max(0, math.ceil(len(samples) * percent / 100) - 1)]
+
+
+def start(server: Server, _plan: Plan) -> Figures:
+    server.post("CreateQueue", b'{"QueueName": "first"}')
+    return {"ready": server.ready_s, "first_answer": time.perf_counter() - server.spawned_s}
+
+
+def memory(server: Server, _plan: Plan) -> Figures:
+    time.sleep(SETTLE_S)
+    idle = pss_mb(server.process.pid)
+    queue_url = server.client("sqs").create_queue(QueueName="benchmark")["QueueUrl"]
+    server.client("sqs").send_message(QueueUrl=queue_url, MessageBody="x")
+    lambda_client = server.client("lambda")
+    create_function(lambda_client, "echo", "echo", create_role(server))
+    _invoke(lambda_client, "echo", 0)
+    time.sleep(SETTLE_S)
+    return {"idle": idle, "one_function": pss_mb(server.process.pid)}
+
+
+def pss_mb(pid: int) -> float:
+    """Of a process and all below it; pages that several share count once in sum (proportional set size)."""
+    return sum(_pss_bytes(each) for each in _tree(pid)) / 1e6
+
+
+def _pss_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) << 10
+    return 0
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _tree(int(child))
+
+
+def send(server: Server, plan: Plan) -> Figures:
+    queue_url = f"{server.url}/"
+    if server.contender is not LIMIT:
+        queue_url = server.client("sqs").create_queue(QueueName="benchmark")["QueueUrl"]
+    body = json.dumps({"QueueUrl": queue_url, "MessageBody": "x" * BODY_BYTES}).encode()
+    load.post(server, "SendMessage", body, connections=CONNECTIONS, seconds=WARM_UP_S)
+    done = load.post(server, "SendMessage", body, connections=CONNECTIONS, seconds=plan.seconds)
+    return {"sends": done.requests / done.duration_s, "send_p50": done.p50_ms, "send_p99": done.p99_ms}
+
+
+def warm(server: Server, plan: Plan) -> Figures:
+    lambda_client = server.client("lambda")
+    if server.contender is not LIMIT:
+        create_function(lambda_client, "echo", "echo", create_role(server))
+    for number in range(WARM_UP_INVOCATIONS):
+        _invoke(lambda_client, "echo", number)
+    samples_ms = []
+    for number in range(plan.samples):
+        took_ms, answer = _invoke(lambda_client, "echo", number)
+        if server.contender is not LIMIT and answer != {"cold": False, "event": {"number": number}}:
+            raise BenchmarkError(f"{server.contender.name}: a warm invoke answered {answer}")
+        samples_ms.append(took_ms)
+    return {"warm_p50": percentile(samples_ms, 50), "warm_p99": percentile(samples_ms, 99)}
+
+
+def cold(server: Server, _plan: Plan) -> Figures:
+    lambda_client = server.client("lambda")
+    role_arn = create_role(server)
+    samples_ms = []
+    for number in range(COLD_STARTS):
+        name = f"echo-{number}"
+        create_function(lambda_client, name, "echo", role_arn)
+        took_ms, answer = _invoke(lambda_client, name, number)
+        if answer != {"cold": True, "event": {"number": number}}:
+            raise BenchmarkError(f"{server.contender.name}: a cold invoke answered {answer}")
+        lambda_client.delete_function(FunctionName=name)
+        samples_ms.append(took_ms)
+    return {"cold_p50": percentile(samples_ms, 50), "cold_max": max(samples_ms)}
+
+
+def _invoke(lambda_client: Any, function: str, number: int) -> tuple[float, Any]:
+    payload = json.dumps({"number": number}).encode()
+    started_s = time.perf_counter()
+    answer = lambda_client.invoke(FunctionName=function, Payload=payload)
+    document = answer["Payload"].read()
+    took_ms = (time.perf_counter() - started_s) * 1e3
+    if "FunctionError" in answer:
+        raise BenchmarkError(f"the function failed: {document.decode(errors='replace')}")
+    return took_ms, json.loads(document)
+
+
+def trigger(server: Server, plan: Plan) -> Figures:
+    """The handler reads the clock on its first line and prints it; the log is read when all is over."""
+    sqs, lambda_client, logs = (server.client(service) for service in ("sqs", "lambda", "logs"))
+    create_function(lambda_client, "consumer", "consume", create_role(server))
+    queue_url = sqs.create_queue(QueueName="benchmark")["QueueUrl"]
+    create_trigger(server, lambda_client, queue_url, "consumer")
+    sqs.send_message(QueueUrl=queue_url, MessageBody="warm-up")
+    wait_until(lambda: "warm-up" in _handled_at_s(logs), "the trigger's first invocation")
+    sent_at_s = {}
+    for number in range(plan.samples):
+        time.sleep(random.uniform(*GAP_S))
+        sent_at_s[str(number)] = time.time()
+        sqs.send_message(QueueUrl=queue_url, MessageBody=str(number))
+    wait_until(lambda: sent_at_s.keys() <= _handled_at_s(logs).keys(), "the handler to see every message")
+    handled_at_s = _handled_at_s(logs)
+    samples_ms = [(handled_at_s[number] - sent) * 1e3 for number, sent in sent_at_s.items()]
+    return {"trigger_p50": percentile(samples_ms, 50), "trigger_p99": percentile(samples_ms, 99)}
+
+
+def _handled_at_s(logs: Any) -> dict[str, float]:
+    """By message body: when the handler first had it."""
+    handled: dict[str, float] = {}
+    try:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=LOG_GROUP):
+            for event in page["events"]:
+                words = event["message"].split()
+                if len(words) == 3 and words[0] == "handled":
+                    handled.setdefault(words[1], float(words[2]))
+    except logs.exceptions.ResourceNotFoundException:
+        pass  # no group before the first invocation
+    return handled
+
+
+SECTIONS = {
+    "start": Section((NORIA, MINISTACK), start),
+    "memory": Section((NORIA, MINISTACK), memory),
+    "send": Section((NORIA, EPHEMERAL, MINISTACK, LIMIT), send, pinned=True),
+    "warm": Section((NORIA, MINISTACK, LIMIT), warm),
+    "cold": Section((NORIA, MINISTACK), cold),
+    "trigger": Section((NORIA, MINISTACK), trigger),
+}

@@ -1,0 +1,248 @@
+"""Who is compared: how each server is started, found ready, addressed and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import msgspec
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from noria.auth.credentials import load_root_credentials
+from noria.config import cache_dir
+from noria.data_dir import running_server
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+ROOT = Path(__file__).parent.parent
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 15
+POLL_S = 0.001
+SERVER_CPU = "0"  # where the load generator has the other one
+
+# The environments that must not reach a server or a client: keys, endpoints and settings of the user's own.
+OWN_PREFIXES = ("AWS_", "NORIA_")
+
+
+class BenchmarkError(Exception):
+    """The run cannot go on; the text is for the user."""
+
+
+class Contender(msgspec.Struct, frozen=True):
+    """command: from the port and a directory of its own (empty, on disk). health: answers 200 when ready.
+
+    environment: from the port, for servers that are configured so.
+    """
+
+    name: str
+    command: Callable[[int, Path], list[str]]
+    health: str
+    environment: Callable[[int], dict[str, str]] = lambda _port: {}
+
+
+def _noria(*options: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, directory: Path) -> list[str]:
+        where = ["--port", str(port), "--data-dir", str(directory)]
+        return [sys.executable, "-m", "noria.cli", "up", *where, *options]
+
+    return command
+
+
+def _ministack_environment(port: int) -> dict[str, str]:
+    # Its access log at INFO would cost it a line a request; Noria logs none either.
+    return {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "LOG_LEVEL": "WARNING"}
+
+
+def ministack_python() -> Path:
+    return cache_dir() / "benchmarks" / "ministack" / "bin" / "python"
+
+
+NORIA = Contender("Noria", _noria(), "/_noria/health")
+EPHEMERAL = Contender("Noria --ephemeral", _noria("--ephemeral"), "/_noria/health")
+MINISTACK = Contender(
+    "MiniStack",
+    lambda _port, _directory: [str(ministack_python()), "-m", "ministack"],
+    "/_ministack/health",
+    _ministack_environment,
+)
+LIMIT = Contender(
+    "limit", lambda port, _directory: [sys.executable, "-m", "benchmarks.constant", str(port)], "/"
+)
+
+
+def install_ministack() -> None:
+    """Its newest version, in a virtual environment of its own with this very Python; once."""
+    python = ministack_python()
+    if python.exists():
+        return
+    directory = python.parent.parent
+    try:
+        venv.create(directory, with_pip=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "ministack"],
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise BenchmarkError(f"MiniStack cannot be installed ({error}); --no-peer goes without it") from error
+
+
+def ministack_version() -> str:
+    script = "from importlib.metadata import version; print(version('ministack'))"
+    return subprocess.run(
+        [ministack_python(), "-c", script], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+class Server:
+    """A contender that is ready. spawned_s: `time.perf_counter` at its start; ready_s: from there."""
+
+    def __init__(
+        self,
+        contender: Contender,
+        process: subprocess.Popen[bytes],
+        port: int,
+        directory: Path,
+        spawned_s: float,
+    ) -> None:
+        self.contender = contender
+        self.process = process
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        self.spawned_s = spawned_s
+        self.ready_s = time.perf_counter() - spawned_s
+        self._credentials = _credentials(contender, directory)
+
+    def client(self, service: str) -> Any:
+        """boto3's, as it comes, but without retries: a failure must show."""
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=self._credentials.access_key,
+            aws_secret_access_key=self._credentials.secret_key,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def signed_headers(self, operation: str, body: bytes) -> dict[str, str]:
+        """Of an SQS request (JSON protocol), signed now: good for five minutes."""
+        headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
+        request = AWSRequest("POST", self.url + "/", data=body, headers=headers)
+        SigV4Auth(self._credentials, "sqs", REGION).add_auth(request)
+        return {**dict(request.headers.items()), "Host": f"{HOST}:{self.port}"}
+
+    def post(self, operation: str, body: bytes) -> None:
+        """One SQS request without boto3's start-up time."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=START_TIMEOUT_S)
+        with contextlib.closing(connection):
+            connection.request("POST", "/", body, self.signed_headers(operation, body))
+            response = connection.getresponse()
+            answer = response.read()
+        if response.status != 200:
+            raise BenchmarkError(
+                f"{self.contender.name} refused {operation}: {answer.decode(errors='replace')}"
+            )
+
+
+def _credentials(contender: Contender, directory: Path) -> Credentials:
+    if contender not in (NORIA, EPHEMERAL):
+        return Credentials("test", "test")
+    server = running_server(directory)
+    root = load_root_credentials(Path(server.data_dir)) if server else None
+    if root is None:
+        raise BenchmarkError(f"{directory} does not say where Noria's root credentials are")
+    return Credentials(root.access_key_id, root.secret_access_key)
+
+
+def work_dir() -> Path:
+    """On a disk, as a user's data is: /tmp may be memory, where syncing costs nothing."""
+    path = cache_dir() / "benchmarks" / "work"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def running(contender: Contender, *, pinned: bool = False) -> Iterator[Server]:
+    """The contender, freshly started on nothing. pinned: to one CPU, where the machine has a second one."""
+    with tempfile.TemporaryDirectory(dir=work_dir(), ignore_cleanup_errors=True) as scratch:
+        port = _free_port()
+        data = Path(scratch, "data")
+        data.mkdir()
+        command = contender.command(port, data)
+        if pinned and can_pin():
+            command = ["taskset", "-c", SERVER_CPU, *command]
+        output = Path(scratch, "output")
+        with output.open("wb") as stream:
+            spawned_s = time.perf_counter()
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=_environment() | {"TMPDIR": scratch} | contender.environment(port),
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            _wait_until_ready(contender, process, port, spawned_s, output)
+            yield Server(contender, process, port, data, spawned_s)
+        finally:
+            _stop(process)
+
+
+def can_pin() -> bool:
+    return shutil.which("taskset") is not None and len(os.sched_getaffinity(0)) > 1
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(OWN_PREFIXES)}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(
+    contender: Contender, process: subprocess.Popen[bytes], port: int, spawned_s: float, output: Path
+) -> None:
+    while not _is_healthy(contender, port):
+        if process.poll() is not None or time.perf_counter() - spawned_s > START_TIMEOUT_S:
+            said = output.read_text(errors="replace")[-2000:]
+            raise BenchmarkError(f"{contender.name} does not start; it said:\n{said}")
+        time.sleep(POLL_S)
+
+
+def _is_healthy(contender: Contender, port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", contender.health)
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
