@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.support.server import Keys
 
 T = TypeVar("T")
 
@@ -40,6 +45,7 @@ def trust(principal: dict[str, str]) -> str:
 
 
 LAMBDA_TRUST = trust({"Service": "lambda.amazonaws.com"})
+ACCOUNT_TRUST = trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
 
 
 def allow(action: str | list[str], resource: str) -> str:
@@ -57,6 +63,16 @@ def eventually(look: Callable[[], T | None], what: str, within_s: float = 20.0, 
             return found
         assert time.monotonic() < deadline_s, f"not within {within_s:.0f} s: {what}"
         time.sleep(every_s)
+
+
+@contextlib.contextmanager
+def refused(status: int, code: str, message: str) -> Iterator[None]:
+    """The block's call is answered with exactly this error, as boto3 reads it."""
+    with pytest.raises(ClientError) as caught:
+        yield
+    answer = caught.value.response
+    got = (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"])
+    assert got == (status, code, message)
 
 
 class Aws:
@@ -84,6 +100,10 @@ class Aws:
         for policy, document in inline.items():
             self.iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
         return arn
+
+    def assume(self, role: str, session: str) -> Keys:
+        keys = self.sts.assume_role(RoleArn=role, RoleSessionName=session)["Credentials"]
+        return Keys(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
     def function(self, source: str, role: str, *, handler: str = "app.handler", **settings: Any) -> str:
         """The name of a new function, active."""

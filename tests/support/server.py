@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -25,6 +25,14 @@ POLL_S = 0.005
 
 class ServerError(Exception):
     """The server did not start or end as it should; the text holds what it wrote."""
+
+
+class Keys(NamedTuple):
+    """What a client signs with."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
 
 
 class ServerProcess:
@@ -85,15 +93,10 @@ class ServerProcess:
         """All that it has written to stdout and stderr, its earlier lives included."""
         return self._output.read_text(errors="replace") if self._output.exists() else ""
 
-    def client(self, service: str, *, timeout_s: float = 60.0, **credentials: str) -> Any:
-        """A boto3 client without retries; root's, or that of the `aws_…` credentials given."""
-        if not credentials:
-            root = self.root
-            credentials = {
-                "aws_access_key_id": root.access_key_id,
-                "aws_secret_access_key": root.secret_access_key,
-            }
-        client = boto3.session.Session(region_name="us-east-1", **credentials).client(
+    def client(self, service: str, keys: Keys | None = None, *, timeout_s: float = 60.0) -> Any:
+        """A boto3 client without retries, as root unless `keys` say otherwise."""
+        keys = keys or Keys(self.root.access_key_id, self.root.secret_access_key)
+        client = boto3.session.Session(*keys, region_name="us-east-1").client(
             service,
             endpoint_url=self.url,
             config=Config(
