@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import load
 from benchmarks.sections import percentile
 from benchmarks.servers import ROOT, can_pin, work_dir
 
@@ -29,15 +28,8 @@ def description() -> list[str]:
         f" load average {os.getloadavg()[0]:.1f} before the run",
         f"- data on {_filesystem(work_dir())}, where an fdatasync of 4 KB takes {_sync_ms():.2f} ms (p50)",
         f"- CPython {platform.python_version()}, boto3 {version('boto3')}, uvloop {version('uvloop')}",
-        f"- SendMessage's load by {_generator()}, {apart}",
+        f"- for SendMessage: {apart}",
     ]
-
-
-def _generator() -> str:
-    if load.generator() != "wrk":
-        return "`python -m benchmarks.load`, itself no faster than the limit (wrk is not installed)"
-    said = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True).stdout
-    return " ".join(said.split()[:2])
 
 
 def _commit() -> str:
