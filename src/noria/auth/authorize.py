@@ -13,6 +13,7 @@ from noria.context import Principal, RequestContext
 from noria.errors import AwsError
 from noria.policy.document import Policy, session_policy
 from noria.policy.evaluate import ALLOWED, Decision, PolicyRequest, evaluate, evaluate_trust
+from noria.policy.match import ContextValue
 
 Params = Mapping[str, Any]
 
@@ -33,7 +34,7 @@ class Action(msgspec.Struct, frozen=True):
 
     name: str
     resource: Callable[[RequestContext, Params], str]
-    conditions: Callable[[RequestContext, Params], Mapping[str, str]] | None = None
+    conditions: Callable[[RequestContext, Params], Mapping[str, ContextValue]] | None = None
     needs_permission: bool = True
     resource_text: Callable[[RequestContext, Params], str] | None = None
     by_name: bool = False
@@ -58,7 +59,7 @@ class PolicySource(Protocol):
         """Those in force now; none for a role that is gone, also where another took its name."""
 
     async def role_arn(self, arn: str) -> str:
-        """The ARN with its path of the role that ``arn:aws:iam::ACCOUNT:role/NAME`` names; of none, as it is."""
+        """``arn:aws:iam::ACCOUNT:role/NAME`` with the path that the role has; unchanged where there is none."""
 
     def generation(self) -> int:
         """Grows whenever any policy may have changed."""
@@ -90,7 +91,11 @@ class Authorizer:
         await self._require(ctx, action.name, resource, conditions, text)
 
     async def require(
-        self, ctx: RequestContext, action: str, resource: str, conditions: Mapping[str, str] | None = None
+        self,
+        ctx: RequestContext,
+        action: str,
+        resource: str,
+        conditions: Mapping[str, ContextValue] | None = None,
     ) -> None:
         """For checks beside the request's own action (``iam:PassRole``)."""
         if not self._allows_all(ctx.principal):
@@ -101,7 +106,7 @@ class Authorizer:
         principal: Principal,
         action: str,
         resource: str,
-        conditions: Mapping[str, str] | None = None,
+        conditions: Mapping[str, ContextValue] | None = None,
     ) -> bool:
         """For a service that acts as `principal` on its own account, without a request."""
         decision = await self._decide(
@@ -118,7 +123,7 @@ class Authorizer:
         action: str,
         role_arn: str,
         trust: Policy,
-        conditions: Mapping[str, str] | None = None,
+        conditions: Mapping[str, ContextValue] | None = None,
     ) -> bool:
         """Whether a role's trust policy and the principal's own policies together allow `action` on the role.
 
@@ -150,7 +155,7 @@ class Authorizer:
         ctx: RequestContext,
         action: str,
         resource: str,
-        conditions: Mapping[str, str] | None,
+        conditions: Mapping[str, ContextValue] | None,
         resource_text: str,
     ) -> None:
         decision = await self._decide(
@@ -167,7 +172,7 @@ class Authorizer:
         principal: Principal,
         action: str,
         resource: str,
-        conditions: Callable[[], Mapping[str, str]],
+        conditions: Callable[[], Mapping[str, ContextValue]],
     ) -> Decision:
         """conditions: asked only where a policy looks at them, since most decisions come from the cache."""
         if self._allows_all(principal):

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import msgspec
 
 from noria.context import Principal, RequestContext
+from noria.policy.document import Policy
+from noria.policy.match import ContextValue
 
 LAMBDA_SERVICE_PRINCIPAL = "lambda.amazonaws.com"
 
@@ -20,6 +22,40 @@ class RoleSession(msgspec.Struct, frozen=True):
     session_token: str
     expires_at_ms: int
     principal: Principal
+
+
+class RoleView(msgspec.Struct, frozen=True):
+    """A role as those see it who let somebody assume it. role_id: ``AROA…``, another for a role made anew."""
+
+    arn: str
+    account: str
+    name: str
+    role_id: str
+    trust: Policy
+    max_session_s: int
+
+
+class RoleDirectory(Protocol):
+    """Roles and managed policies as STS sees them. Implemented by IAM."""
+
+    async def role(self, role_arn: str) -> RoleView | None: ...
+
+    async def policy_document(self, policy_arn: str, account: str) -> str | None:
+        """The JSON of a managed policy that `account` may use: its own or AWS's."""
+
+
+class RolePermissions(Protocol):
+    """The one evaluator, for AssumeRole. Implemented by auth."""
+
+    async def allows_with_trust(
+        self,
+        principal: Principal,
+        action: str,
+        role_arn: str,
+        trust: Policy,
+        conditions: Mapping[str, ContextValue] | None = None,
+    ) -> bool:
+        """Whether the role's trust policy and the principal's own policies together allow it."""
 
 
 class Roles(Protocol):
@@ -96,7 +132,9 @@ class Functions(Protocol):
 class LogSink(Protocol):
     """Where a function's output goes. Implemented over CloudWatch Logs, as the function's role."""
 
-    async def open_stream(self, principal: Principal, region: str, group: str, stream: str) -> LogStream | None:
+    async def open_stream(
+        self, principal: Principal, region: str, group: str, stream: str
+    ) -> LogStream | None:
         """Create group and stream as `principal`; None where its policies do not allow that."""
 
 

@@ -1,0 +1,70 @@
+"""Sessions of roles: made for those who call AssumeRole, and for services that act as a role."""
+
+from __future__ import annotations
+
+from noria.auth.credentials import Credentials, SessionCredentials
+from noria.clock import Clock
+from noria.context import Principal, service_principal
+from noria.services.ports import RoleDirectory, RolePermissions, RoleSession, RoleView
+
+ASSUME_ROLE = "sts:AssumeRole"
+SERVICE_SESSION_S = 12 * 3600  # the longest that a role's session can be; its environment asks again before
+
+
+def session_principal(role: RoleView, session_name: str, session_policies: tuple[str, ...] = ()) -> Principal:
+    return Principal(
+        "assumed-role",
+        role.account,
+        f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{session_name}",
+        f"{role.role_id}:{session_name}",
+        role.name,
+        session_policies,
+        role.arn,
+    )
+
+
+class RoleSessions:
+    """Implements `noria.services.ports.Roles`."""
+
+    def __init__(
+        self, directory: RoleDirectory, credentials: Credentials, permissions: RolePermissions, clock: Clock
+    ) -> None:
+        self._directory = directory
+        self._credentials = credentials
+        self._permissions = permissions
+        self._clock = clock
+
+    async def exists(self, role_arn: str) -> bool:
+        return await self._directory.role(role_arn) is not None
+
+    async def trusts(self, role_arn: str, service_principal_name: str) -> bool:
+        return await self._trusting(role_arn, service_principal_name) is not None
+
+    async def assume(
+        self, role_arn: str, service_principal_name: str, session_name: str
+    ) -> RoleSession | None:
+        role = await self._trusting(role_arn, service_principal_name)
+        if role is None:
+            return None
+        principal = session_principal(role, session_name)
+        issued = self._credentials.issue(principal, self._clock.now_ms(), SERVICE_SESSION_S)
+        return _session(issued, principal)
+
+    async def _trusting(self, role_arn: str, service: str) -> RoleView | None:
+        role = await self._directory.role(role_arn)
+        if role is None:
+            return None
+        allowed = await self._permissions.allows_with_trust(
+            service_principal(service), ASSUME_ROLE, role.arn, role.trust
+        )
+        return role if allowed else None
+
+
+def _session(issued: SessionCredentials, principal: Principal) -> RoleSession:
+    return RoleSession(
+        issued.access_key_id,
+        issued.secret_access_key,
+        issued.session_token,
+        issued.expires_at_ms,
+        principal,
+    )
