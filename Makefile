@@ -44,8 +44,8 @@ $(BIN)/python:
 
 # The stamps: an up-to-date virtual environment costs nothing.
 .venv/installed: pyproject.toml | $(BIN)/python
-	@echo "Installing Noria into .venv"
-	@$(PIP) install --editable .
+	@echo "Installing Noria and the aws command into .venv"
+	@$(PIP) install --editable '.[aws]'
 	@touch $@
 
 .venv/installed-dev: pyproject.toml | $(BIN)/python

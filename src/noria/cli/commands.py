@@ -233,26 +233,34 @@ def runtimes() -> None:
 
 @runtimes.command("list")
 def list_runtimes() -> None:
-    """Show which runtime names have their exact interpreter here."""
+    """Show which interpreter runs which runtime."""
     import asyncio
+
+    import msgspec
 
     from noria.cli import report
     from noria.services.lambda_.runtimes import Runtimes
 
-    click.echo(report.runtimes(asyncio.run(Runtimes().report())))
+    async def look() -> list[dict[str, Any]]:
+        found = Runtimes()
+        await found.ready()
+        return [msgspec.to_builtins(row) for row in found.report()]
+
+    click.echo(report.runtimes(asyncio.run(look())))
 
 
 @runtimes.command("install")
 @click.argument("version", metavar="VERSION")
 def install_runtime(version: str) -> None:
     """Install the runtime's libraries for the machine's own Python VERSION, such as 3.12."""
-    from noria.services.lambda_.runtimes import RuntimeUnavailable, install
+    from noria.services.lambda_.runtimes import InstallError, install
 
+    version = version.removeprefix("python")
     try:
-        path = install(version.removeprefix("python"))
-    except RuntimeUnavailable as error:
+        path = install(version)
+    except InstallError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"python{version.removeprefix('python')} is ready: {path}")
+    click.echo(f"python{version} is ready: {path}")
 
 
 def _variables(data_dir: Path) -> dict[str, str]:
