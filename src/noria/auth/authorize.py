@@ -59,7 +59,7 @@ class PolicySource(Protocol):
         """Those in force now; none for a role that is gone, also where another took its name."""
 
     async def role_arn(self, arn: str) -> str:
-        """``arn:aws:iam::ACCOUNT:role/NAME`` with the path that the role has; unchanged where there is none."""
+        """``arn:aws:iam::ACCOUNT:role/NAME`` with the role's path in it; unchanged where there is none."""
 
     def generation(self) -> int:
         """Grows whenever any policy may have changed."""

@@ -1,4 +1,4 @@
-"""Roles and managed policies in the store, named in lower case: IAM's names are unique whatever their case."""
+"""Roles and managed policies in the store, named in lower case: their names are unique whatever the case."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Repository:
         return await self._records.insert(ROLE_KIND, role.account, REGION, role.name.lower(), raw)
 
     async def change_role(self, account: str, name: str, change: Callable[[Role], Role]) -> None:
-        """Apply `change`, anew if another change came between. Raises NoSuchEntity and what `change` raises."""
+        """Apply `change`, anew if another came between. Raises NoSuchEntity and what `change` raises."""
         while True:
             raw = await self._records.get(ROLE_KIND, account, REGION, name.lower())
             role = msgspec.json.decode(raw, type=Role) if raw is not None else None
@@ -70,7 +70,7 @@ class Repository:
         await self._records.delete(ROLE_KIND, account, REGION, name.lower())
 
     async def find_policy(self, arn: str, account: str) -> ManagedPolicy | None:
-        """A policy that `account` may use: its own or AWS's. Raises ValidationError for what is not an ARN."""
+        """A policy that `account` may use, its own or AWS's. Raises ValidationError for a broken ARN."""
         parts = POLICY_ARN.fullmatch(arn)
         if parts is None:
             raise errors.invalid_arn()

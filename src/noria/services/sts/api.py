@@ -78,11 +78,9 @@ class StsApi:
         if role is None or not await self._permissions.allows_with_trust(
             ctx.principal, ASSUME_ROLE, role.arn, role.trust, conditions
         ):
-            raise AwsError(
-                "AccessDenied",
-                f"User: {ctx.principal.arn} is not authorized to perform: {ASSUME_ROLE} on resource: {role_arn}",
-                403,
-            )
+            what = f"{ASSUME_ROLE} on resource: {role_arn}"
+            text = f"User: {ctx.principal.arn} is not authorized to perform: {what}"
+            raise AwsError("AccessDenied", text, 403)
         return role
 
     async def _session_policies(
