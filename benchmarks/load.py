@@ -1,26 +1,25 @@
 """As many requests a second as a server answers, from a process of its own, on another CPU if there is one.
 
-`python -m benchmarks.load PORT CONNECTIONS SECONDS` sends what it reads from its standard input over and over.
-It keeps up with wrk and takes half as much CPU for a request as the limit does: it waits for the server.
+`python -m benchmarks.load PORT CONNECTIONS SECONDS` sends what it reads from its standard input, again and
+again. It keeps up with wrk and takes half as much CPU for a request as the limit does: it waits for the server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import httptools
 import msgspec
 import uvloop
 
-from benchmarks.servers import HOST, ROOT, BenchmarkError, Server, can_pin
-
-CLIENT_CPU = "1"
+from benchmarks.servers import CLIENT_CPU, HOST, ROOT, BenchmarkError, Server, pinned_to
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -36,10 +35,13 @@ class Load(msgspec.Struct, frozen=True):
 def post(server: Server, operation: str, body: bytes, *, connections: int, seconds: int) -> Load:
     """The same signed SQS request over and over. Raises BenchmarkError if a single one failed."""
     headers = server.signed_headers(operation, body)
-    pin = ["taskset", "-c", CLIENT_CPU] if can_pin() else []
     command = [sys.executable, "-m", "benchmarks.load", str(server.port), str(connections), str(seconds)]
     run = subprocess.run(
-        [*pin, *command], cwd=ROOT, check=False, capture_output=True, input=_wire(headers, body)
+        [*pinned_to(CLIENT_CPU), *command],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        input=_wire(headers, body),
     )
     if run.returncode != 0:
         raise BenchmarkError(f"the load generator failed: {run.stderr.decode(errors='replace')[-500:]}")
@@ -52,6 +54,13 @@ def post(server: Server, operation: str, body: bytes, *, connections: int, secon
 def _wire(headers: Mapping[str, str], body: bytes) -> bytes:
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST / HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def percentile(samples: Sequence[float], percent: float) -> float:
+    """Nearest rank: the smallest sample that `percent` % of all do not exceed; of no samples, 0."""
+    if not samples:
+        return 0.0
+    return sorted(samples)[max(0, math.ceil(len(samples) * percent / 100) - 1)]
 
 
 class _Client(asyncio.Protocol):
@@ -102,13 +111,12 @@ async def generate(port: int, request: bytes, connections: int, seconds: float) 
     duration_s = time.perf_counter() - started_s
     for client in clients:
         client.close()
-    ordered = sorted(latencies_s) or [0.0]
     return Load(
         len(latencies_s),
         duration_s,
         sum(client.errors for client in clients),
-        ordered[len(ordered) // 2] * 1e3,
-        ordered[len(ordered) * 99 // 100] * 1e3,
+        percentile(latencies_s, 50) * 1e3,
+        percentile(latencies_s, 99) * 1e3,
     )
 
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.sections import percentile
-from benchmarks.servers import ROOT, can_pin, work_dir
+from benchmarks.load import percentile
+from benchmarks.servers import CLIENT_CPU, ROOT, pinned_to, work_dir
 
 SYNCS = 200
 
@@ -21,7 +21,11 @@ SYNCS = 200
 def description() -> list[str]:
     """Markdown list items."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    apart = "server and load generator pinned to a CPU each" if can_pin() else "nothing pinned to a CPU"
+    apart = (
+        "server and load generator pinned to a CPU each"
+        if pinned_to(CLIENT_CPU)
+        else "nothing pinned to a CPU"
+    )
     return [
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",
         f"- {_cpu()}, {len(os.sched_getaffinity(0))} CPUs, {memory_gb:.0f} GB, Linux {platform.release()};"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from benchmarks import load
 from benchmarks.functions import create_function, create_role, create_trigger, wait_until
+from benchmarks.load import percentile, post
 from benchmarks.servers import EPHEMERAL, LIMIT, MINISTACK, NORIA, BenchmarkError, Contender, Server
 
 CONNECTIONS = 32
@@ -42,11 +41,6 @@ class Section(msgspec.Struct, frozen=True):
     contenders: tuple[Contender, ...]
     measure: Callable[[Server, Plan], Figures]
     pinned: bool = False
-
-
-def percentile(samples: Sequence[float], percent: float) -> float:
-    """Nearest rank: the smallest sample that `percent` % of all do not exceed."""
-    return sorted(samples)[max(0, math.ceil(len(samples) * percent / 100) - 1)]
 
 
 def start(server: Server, _plan: Plan) -> Figures:
@@ -90,8 +84,8 @@ def send(server: Server, plan: Plan) -> Figures:
     if server.contender is not LIMIT:
         queue_url = server.client("sqs").create_queue(QueueName="benchmark")["QueueUrl"]
     body = json.dumps({"QueueUrl": queue_url, "MessageBody": "x" * BODY_BYTES}).encode()
-    load.post(server, "SendMessage", body, connections=CONNECTIONS, seconds=WARM_UP_S)
-    done = load.post(server, "SendMessage", body, connections=CONNECTIONS, seconds=plan.seconds)
+    post(server, "SendMessage", body, connections=CONNECTIONS, seconds=WARM_UP_S)
+    done = post(server, "SendMessage", body, connections=CONNECTIONS, seconds=plan.seconds)
     return {"sends": done.requests / done.duration_s, "send_p50": done.p50_ms, "send_p99": done.p99_ms}
 
 

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 POLL_S = 0.001
-SERVER_CPU = "0"  # where the load generator has the other one
+SERVER_CPU, CLIENT_CPU = 0, 1  # of those that this process may use; both are there, or neither is pinned
 
 # The environments that must not reach a server or a client: keys, endpoints and settings of the user's own.
 OWN_PREFIXES = ("AWS_", "NORIA_")
@@ -184,8 +184,8 @@ def running(contender: Contender, *, pinned: bool = False) -> Iterator[Server]:
         data = Path(scratch, "data")
         data.mkdir()
         command = contender.command(port, data)
-        if pinned and can_pin():
-            command = ["taskset", "-c", SERVER_CPU, *command]
+        if pinned:
+            command = [*pinned_to(SERVER_CPU), *command]
         output = Path(scratch, "output")
         with output.open("wb") as stream:
             spawned_s = time.perf_counter()
@@ -203,8 +203,12 @@ def running(contender: Contender, *, pinned: bool = False) -> Iterator[Server]:
             _stop(process)
 
 
-def can_pin() -> bool:
-    return shutil.which("taskset") is not None and len(os.sched_getaffinity(0)) > 1
+def pinned_to(cpu: int) -> list[str]:
+    """The command before a command that keeps it on one CPU; nothing where there are no two, or no taskset."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2 or shutil.which("taskset") is None:
+        return []
+    return ["taskset", "--cpu-list", str(cpus[cpu])]
 
 
 def _environment() -> dict[str, str]:

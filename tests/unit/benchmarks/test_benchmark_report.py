@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from benchmarks import report
+from benchmarks.load import percentile
 from benchmarks.report import MEASURES, Measure
-from benchmarks.sections import percentile
 
 SENDS = next(measure for measure in MEASURES if measure.key == "sends")
 WARM = next(measure for measure in MEASURES if measure.key == "warm_p50")
