@@ -1,7 +1,7 @@
 """As many requests a second as a server answers, from a process of its own, on another CPU if there is one.
 
 `python -m benchmarks.load PORT CONNECTIONS SECONDS` sends what it reads from its standard input, again and
-again. It keeps up with wrk and takes half as much CPU for a request as the limit does: it waits for the server.
+again. It keeps up with wrk and takes half as much CPU for a request as the limit: it waits for the server.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def running(contender: Contender, *, pinned: bool = False) -> Iterator[Server]:
 
 
 def pinned_to(cpu: int) -> list[str]:
-    """The command before a command that keeps it on one CPU; nothing where there are no two, or no taskset."""
+    """The command before a command that keeps it on one CPU; nothing where it cannot be done."""
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2 or shutil.which("taskset") is None:
         return []
