@@ -41,7 +41,7 @@ def producer(aws: Aws, role: str, queue_url: str | None) -> str:
 
 
 def test_step_3_a_malformed_policy(shell: Shell) -> None:
-    (shell.home / "policy.json").write_text('{"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]}')
+    (shell.home / "policy.json").write_text('{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*"}]}')
     assert failure(
         shell, "aws iam create-policy --policy-name p --policy-document file://policy.json"
     ) == error("MalformedPolicyDocument", "CreatePolicy", "Policy statement must contain actions.")
