@@ -1,11 +1,28 @@
+"""Lambda's operations on event source mappings, and the pollers that they control."""
+
 from __future__ import annotations
 
+import asyncio
+import uuid as uuids
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
 from noria.clock import Clock
+from noria.context import RequestContext
 from noria.services.ports import Caller, Functions, Permissions, Roles
+from noria.services.triggers import errors, limits
+from noria.services.triggers.checks import Checks, check_batch
+from noria.services.triggers.mapping import Mapping, MappingTable
+from noria.services.triggers.names import function_arn, name_of, parse_queue
+from noria.services.triggers.poller import Poller, Surroundings
 from noria.store.base import Records
 
 
 class TriggersApi:
+    """SQS event source mappings. A mapping outlives its function, as on AWS; it then waits for a new one."""
+
     def __init__(
         self,
         records: Records,
@@ -15,10 +32,166 @@ class TriggersApi:
         caller: Caller,
         clock: Clock,
     ) -> None:
-        raise NotImplementedError
+        self._mappings = MappingTable(records)
+        self._checks = Checks(functions, roles, permissions, caller)
+        self._surroundings = Surroundings(functions, roles, caller, clock)
+        self._clock = clock
+        self._pollers: dict[str, Poller] = {}  # by UUID
+        self._ending: set[asyncio.Task[None]] = set()  # stops of pollers that were replaced or removed
+        self._changing = asyncio.Lock()  # a queue and a function have one mapping, also when two ask at once
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Every enabled mapping polls again."""
+        for mapping in await self._mappings.all():
+            self._poll(mapping)
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """No more deliveries; running batches finish, within limits.STOP_GRACE_S."""
+        for uuid in list(self._pollers):
+            self._end(uuid)
+        if self._ending:
+            await asyncio.wait(self._ending)
 
-    async def reset(self, account: str) -> None: ...
+    async def reset(self, account: str) -> None:
+        """End an account's pollers and their batches at once; its records go with all others."""
+        ended = [poller for poller in self._pollers.values() if poller.mapping.account == account]
+        for poller in ended:
+            del self._pollers[poller.mapping.uuid]
+        await asyncio.gather(*(poller.abort() for poller in ended))
+
+    async def create_event_source_mapping(
+        self,
+        ctx: RequestContext,
+        *,
+        function_name: str,
+        event_source_arn: str | None = None,
+        enabled: bool = True,
+        batch_size: int = limits.DEFAULT_BATCH_SIZE,
+        maximum_batching_window_in_seconds: int = 0,
+        function_response_types: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        queue = parse_queue(event_source_arn)
+        check_batch(batch_size, maximum_batching_window_in_seconds)
+        mapping = Mapping(
+            uuid=str(uuids.uuid4()),
+            account=ctx.account,
+            region=ctx.region,
+            source_arn=queue.arn,
+            function_arn=function_arn(ctx, function_name),
+            enabled=enabled,
+            batch_size=batch_size,
+            window_s=maximum_batching_window_in_seconds,
+            response_types=tuple(function_response_types),
+            last_modified_ms=self._clock.now_ms(),
+        )
+        async with self._changing:
+            await self._check(mapping)
+            await self._mappings.insert(mapping)
+            self._poll(mapping)
+        return mapping.describe("Creating" if enabled else "Disabled")
+
+    async def get_event_source_mapping(self, ctx: RequestContext, *, uuid: str) -> dict[str, Any]:
+        return self._describe(await self._mapping(ctx, uuid))
+
+    async def list_event_source_mappings(
+        self,
+        ctx: RequestContext,
+        *,
+        event_source_arn: str | None = None,
+        function_name: str | None = None,
+        marker: str = "",
+        max_items: int = limits.DEFAULT_LIST,
+    ) -> dict[str, Any]:
+        """marker: the UUID that the page before ended with."""
+        wanted = None if function_name is None else function_arn(ctx, function_name)
+        found = [
+            mapping
+            for mapping in await self._mappings.all_of(ctx.account, ctx.region, after=marker)
+            if (wanted is None or mapping.function_arn == wanted)
+            and (event_source_arn is None or mapping.source_arn == event_source_arn)
+        ]
+        page = found[:max_items]
+        return {
+            "EventSourceMappings": [self._describe(mapping) for mapping in page],
+            "NextMarker": page[-1].uuid if len(found) > max_items else None,
+        }
+
+    async def update_event_source_mapping(
+        self,
+        ctx: RequestContext,
+        *,
+        uuid: str,
+        function_name: str | None = None,
+        enabled: bool | None = None,
+        batch_size: int | None = None,
+        maximum_batching_window_in_seconds: int | None = None,
+        function_response_types: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        async with self._changing:
+            old = await self._mapping(ctx, uuid)
+            changes: dict[str, Any] = {
+                "function_arn": None if function_name is None else function_arn(ctx, function_name),
+                "enabled": enabled,
+                "batch_size": batch_size,
+                "window_s": maximum_batching_window_in_seconds,
+                "response_types": None if function_response_types is None else tuple(function_response_types),
+                "last_modified_ms": self._clock.now_ms(),
+            }
+            given = {name: value for name, value in changes.items() if value is not None}
+            new = msgspec.structs.replace(old, **given)
+            check_batch(new.batch_size, new.window_s)
+            if new.function_arn != old.function_arn:
+                await self._check(new)
+            if not await self._mappings.replace(old, new):
+                raise errors.no_such_mapping()
+            self._end(uuid)
+            self._poll(new)
+        return new.describe(_transition(old, new))
+
+    async def delete_event_source_mapping(self, ctx: RequestContext, *, uuid: str) -> dict[str, Any]:
+        """Batches under way finish."""
+        async with self._changing:
+            mapping = await self._mapping(ctx, uuid)
+            await self._mappings.delete(mapping)
+            self._end(uuid)
+        return mapping.describe("Deleting")
+
+    async def _mapping(self, ctx: RequestContext, uuid: str) -> Mapping:
+        mapping = await self._mappings.get(ctx.account, ctx.region, uuid)
+        if mapping is None:
+            raise errors.no_such_mapping()
+        return mapping
+
+    async def _check(self, new: Mapping) -> None:
+        """Raises AwsError unless the mapping may come to be."""
+        await self._checks.function_exists(new.function_arn)
+        for other in await self._mappings.all_of(new.account, new.region):
+            same = (other.source_arn, other.function_arn) == (new.source_arn, new.function_arn)
+            if same and other.uuid != new.uuid:
+                raise errors.mapping_exists(new.source_arn, name_of(new.function_arn), other.uuid)
+        session_name = f"awslambda_esm_{new.uuid}"
+        await self._checks.role_may_poll(new.function_arn, parse_queue(new.source_arn), session_name)
+
+    def _describe(self, mapping: Mapping) -> dict[str, Any]:
+        poller = self._pollers.get(mapping.uuid)
+        return mapping.describe(last_result=poller.last_result if poller else None)
+
+    def _poll(self, mapping: Mapping) -> None:
+        if mapping.enabled:
+            self._pollers[mapping.uuid] = Poller(mapping, self._surroundings)
+
+    def _end(self, uuid: str) -> None:
+        if (poller := self._pollers.pop(uuid, None)) is not None:
+            self._in_background(poller.stop())
+
+    def _in_background(self, ending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(ending)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+def _transition(old: Mapping, new: Mapping) -> str:
+    """The state that AWS answers an update with."""
+    if new.enabled:
+        return "Updating" if old.enabled else "Enabling"
+    return "Disabling" if old.enabled else "Disabled"

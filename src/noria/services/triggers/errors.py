@@ -1,0 +1,48 @@
+"""The errors of event source mappings, with Lambda's texts."""
+
+from __future__ import annotations
+
+from noria.errors import AwsError
+
+USER = {"Type": "User"}
+
+
+def invalid_parameter(message: str) -> AwsError:
+    return AwsError("InvalidParameterValueException", message, 400, members=USER)
+
+
+def no_such_mapping() -> AwsError:
+    return AwsError(
+        "ResourceNotFoundException", "The resource you requested does not exist.", 404, members=USER
+    )
+
+
+def no_such_function() -> AwsError:
+    return invalid_parameter("Function does not exist")
+
+
+def role_not_assumable() -> AwsError:
+    return invalid_parameter("The role defined for the function cannot be assumed by Lambda.")
+
+
+def role_lacks(operation: str) -> AwsError:
+    return invalid_parameter(
+        f"The function execution role does not have permissions to call {operation} on SQS"
+    )
+
+
+def queue_refused(error: AwsError) -> AwsError:
+    return invalid_parameter(
+        f"Error occurred while ReceiveMessage. SQS Error Code: {error.query_code}."
+        f" SQS Error Message: {error.message}"
+    )
+
+
+def mapping_exists(source_arn: str, function_name: str, uuid: str) -> AwsError:
+    return AwsError(
+        "ResourceConflictException",
+        f'An event source mapping with SQS arn (" {source_arn} ") and function (" {function_name} ")'
+        f" already exists. Please update or delete the existing mapping with UUID {uuid}",
+        409,
+        members=USER,
+    )

@@ -1,0 +1,100 @@
+"""An event source mapping: its record in the store, and what Lambda shows of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from noria.store.base import Records
+
+KIND = "lambda-esm"
+LISTED_AT_ONCE = 1_000
+
+
+class Mapping(msgspec.Struct, frozen=True):
+    """function_arn: qualified where the request was. response_types: ReportBatchItemFailures or none."""
+
+    uuid: str
+    account: str
+    region: str
+    source_arn: str
+    function_arn: str
+    enabled: bool
+    batch_size: int
+    window_s: int
+    response_types: tuple[str, ...]
+    last_modified_ms: int
+
+    @property
+    def arn(self) -> str:
+        return mapping_arn(self.account, self.region, self.uuid)
+
+    @property
+    def reports_failures(self) -> bool:
+        return "ReportBatchItemFailures" in self.response_types
+
+    def describe(self, state: str = "", last_result: str | None = None) -> dict[str, Any]:
+        """state: of a change that goes on; by default what the mapping has settled to."""
+        return {
+            "UUID": self.uuid,
+            "BatchSize": self.batch_size,
+            "MaximumBatchingWindowInSeconds": self.window_s,
+            "EventSourceArn": self.source_arn,
+            "FunctionArn": self.function_arn,
+            "LastModified": self.last_modified_ms / 1000,
+            "LastProcessingResult": last_result,
+            "State": state or ("Enabled" if self.enabled else "Disabled"),
+            "StateTransitionReason": "USER_INITIATED",
+            "FunctionResponseTypes": list(self.response_types),
+            "EventSourceMappingArn": self.arn,
+        }
+
+
+def mapping_arn(account: str, region: str, uuid: str) -> str:
+    return f"arn:aws:lambda:{region}:{account}:event-source-mapping:{uuid}"
+
+
+class MappingTable:
+    """Mappings in the store, by account, region and UUID."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._decode = msgspec.json.Decoder(Mapping).decode
+
+    async def get(self, account: str, region: str, uuid: str) -> Mapping | None:
+        value = await self._records.get(KIND, account, region, uuid)
+        return None if value is None else self._decode(value)
+
+    async def insert(self, mapping: Mapping) -> None:
+        await self._records.insert(
+            KIND, mapping.account, mapping.region, mapping.uuid, msgspec.json.encode(mapping)
+        )
+
+    async def replace(self, old: Mapping, new: Mapping) -> bool:
+        """False where `old` is no longer what the store has."""
+        return await self._records.replace(
+            KIND,
+            old.account,
+            old.region,
+            old.uuid,
+            msgspec.json.encode(new),
+            expected=msgspec.json.encode(old),
+        )
+
+    async def delete(self, mapping: Mapping) -> bool:
+        return await self._records.delete(KIND, mapping.account, mapping.region, mapping.uuid)
+
+    async def all_of(self, account: str, region: str, after: str = "") -> list[Mapping]:
+        """By UUID."""
+        mappings: list[Mapping] = []
+        while page := await self._records.list(KIND, account, region, after=after, limit=LISTED_AT_ONCE):
+            mappings += [self._decode(value) for _, value in page]
+            after = page[-1][0]
+        return mappings
+
+    async def all(self) -> list[Mapping]:
+        mappings = []
+        for account, region in await self._records.owners(KIND):
+            mappings += await self.all_of(account, region)
+        return mappings
