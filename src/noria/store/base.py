@@ -36,6 +36,9 @@ class Records(Protocol):
     async def delete(self, kind: str, account: str, region: str, name: str) -> bool:
         """False where there was none."""
 
+    async def owners(self, kind: str) -> list[tuple[str, str]]:
+        """(account, region) pairs that hold a record of this kind, for what resumes at start-up."""
+
     async def list(
         self,
         kind: str,
@@ -47,9 +50,6 @@ class Records(Protocol):
         limit: int = 1000,
     ) -> list[tuple[str, bytes]]:
         """(name, value) of up to `limit` records whose names begin with `prefix` and come after `after`."""
-
-    async def owners(self, kind: str) -> list[tuple[str, str]]:
-        """(account, region) pairs that hold a record of this kind, for what resumes at start-up."""
 
     async def delete_account(self, account: str) -> None:
         """Remove every record of an account (`noria reset`)."""

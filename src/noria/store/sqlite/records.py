@@ -45,6 +45,10 @@ class SqliteRecords:
     async def delete(self, kind: str, account: str, region: str, name: str) -> bool:
         return await self._change(f"DELETE FROM records WHERE {WHERE}", (kind, account, region, name))
 
+    async def owners(self, kind: str) -> list[tuple[str, str]]:
+        rows = self._engine.read("SELECT DISTINCT account, region FROM records WHERE kind = ?", (kind,))
+        return [(account, region) for account, region in rows]
+
     async def list(
         self,
         kind: str,
@@ -61,10 +65,6 @@ class SqliteRecords:
             (kind, account, region, prefix, after, prefix + AFTER_ANY_NAME, limit),
         )
         return [(name, value) for name, value in rows]
-
-    async def owners(self, kind: str) -> list[tuple[str, str]]:
-        rows = self._engine.read("SELECT DISTINCT account, region FROM records WHERE kind = ?", (kind,))
-        return [(account, region) for account, region in rows]
 
     async def delete_account(self, account: str) -> None:
         await self._change("DELETE FROM records WHERE account = ?", (account,))
