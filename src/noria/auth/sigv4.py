@@ -1,11 +1,51 @@
-"""Signature Version 4: a request's claim of identity, and its proof over the raw bytes."""
+"""Signature Version 4: a request's claim of identity, and its proof over the raw bytes.
+
+AWS's algorithm for every service but S3 (docs: "Create a signed AWS API request"): the path is normalised and
+encoded once more than it was sent, the payload's hash is always that of the body. The texts are AWS's, as
+recorded from STS, DynamoDB and SSM.
+"""
 
 from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 import msgspec
 
 from noria.errors import AwsError
 from noria.http.types import Request
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SKEW_S = 300  # AWS's: five minutes either way
+MAX_EXPIRES_S = 604_800  # a week, AWS's limit for presigned URLs
+DEFAULT_EXPIRES_S = 900  # what AWS assumes where X-Amz-Expires is missing
+CACHED_SIGNING_KEYS = 1024  # about 0.5 KB each
+
+# How the errors are called: Query protocol → JSON and REST-JSON.
+_JSON_NAMES = {
+    "MissingAuthenticationToken": "MissingAuthenticationTokenException",
+    "IncompleteSignature": "IncompleteSignatureException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+    "ExpiredToken": "ExpiredTokenException",
+}
+_TIMESTAMP = "%Y%m%dT%H%M%SZ"
+_TIMESTAMP_PATTERN = re.compile(r"\d{8}T\d{6}Z")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_PLAIN_PATH = re.compile(
+    r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?"
+)  # neither normalising nor encoding changes it
+_PLAIN_QUERY = re.compile(r"([A-Za-z0-9._~-]+=[A-Za-z0-9._~-]*&?)*")
+_SPACES = re.compile(r"[ \t]+")
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 +Credential=([^/,\s]+/\d{8}/[^/,\s]+/[^/,\s]+/aws4_request), *"
+    r"SignedHeaders=([^,\s=]+), *Signature=([0-9a-f]{64})"
+)
 
 
 class SignedRequest(msgspec.Struct, frozen=True):
@@ -20,6 +60,7 @@ class SignedRequest(msgspec.Struct, frozen=True):
     date: str
     region: str
     service: str
+    terminator: str
     timestamp: str
     signed_headers: tuple[str, ...]
     signature: str
@@ -32,7 +73,21 @@ def parse(request: Request, protocol: str) -> SignedRequest | None:
 
     Raises AwsError (IncompleteSignature).
     """
-    raise NotImplementedError
+    authorization = request.headers.get("authorization")
+    presigned = _presigned_parameters(request.query, protocol) if "X-Amz-" in request.query else {}
+    if authorization is None:
+        return _parse_presigned(presigned, protocol) if presigned else None
+    if presigned:
+        text = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+        raise _error("SignatureDoesNotMatch", text, protocol)
+    match = _AUTHORIZATION.fullmatch(authorization)
+    if match is not None:
+        credential, signed_headers, signature = match.groups()
+    else:
+        credential, signed_headers, signature = _take_apart(request, authorization, protocol)
+    timestamp = request.headers.get("x-amz-date") or _http_date(request.headers.get("date", ""))
+    token = request.headers.get("x-amz-security-token", "")
+    return _claim(credential, timestamp, signed_headers, signature, token, None, protocol)
 
 
 def verify(
@@ -42,19 +97,279 @@ def verify(
 
     service: that the credential scope must name.
     """
-    raise NotImplementedError
+    _check_time(signed, now_s, protocol)
+    _check_scope(signed, service, protocol)
+    headers = request.headers
+    for name in headers:
+        if name.startswith("x-amz-") and name not in signed.signed_headers:
+            text = f"'{name}' must be a 'SignedHeader' in the AWS Authorization."
+            raise _error("SignatureDoesNotMatch", text, protocol)
+    scope = f"{signed.date}/{signed.region}/{signed.service}/aws4_request"
+    canonical = "\n".join(
+        (
+            request.method,
+            _canonical_path(request.path),
+            _canonical_query(request.query),
+            *[f"{name}:{_canonical_value(headers.get(name, ''))}" for name in signed.signed_headers],
+            "",
+            ";".join(signed.signed_headers),
+            hashlib.sha256(request.body).hexdigest(),
+        )
+    )
+    digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
+    text = f"{ALGORITHM}\n{signed.timestamp}\n{scope}\n{digest}"
+    key = _signing_key(secret, signed.date, signed.region, signed.service)
+    expected = hmac.digest(key, text.encode("ascii"), "sha256").hex()
+    if not hmac.compare_digest(expected, signed.signature):
+        raise _error(
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. Check your AWS"
+            " Secret Access Key and signing method. Consult the service documentation for details.",
+            protocol,
+        )
 
 
 def missing_token(protocol: str) -> AwsError:
-    """For a request without a signature: MissingAuthenticationToken."""
-    raise NotImplementedError
+    """For a request without a signature."""
+    return _error("MissingAuthenticationToken", "Request is missing Authentication Token", protocol)
 
 
 def unknown_key(protocol: str) -> AwsError:
-    """For an access key that does not exist, or a session token that is not its own: InvalidClientTokenId."""
-    raise NotImplementedError
+    """For an access key that does not exist, or a session token that is not its own."""
+    return _error("InvalidClientTokenId", "The security token included in the request is invalid.", protocol)
 
 
 def expired_token(protocol: str) -> AwsError:
-    """For temporary credentials that have expired: ExpiredToken."""
-    raise NotImplementedError
+    """For temporary credentials that have expired."""
+    return _error("ExpiredToken", "The security token included in the request is expired", protocol)
+
+
+def invalid_region(protocol: str) -> AwsError:
+    """For a credential scope whose region no region could have."""
+    return _error("SignatureDoesNotMatch", "Credential should be scoped to a valid region. ", protocol)
+
+
+def reworded(error: AwsError, protocol: str) -> AwsError:
+    """An authentication error that is worded for the Query protocol, as `protocol` names it."""
+    return _error(error.code, error.message, protocol, error.status)
+
+
+def _error(query_code: str, message: str, protocol: str, status: int = 403) -> AwsError:
+    code = query_code if protocol == "query" else _JSON_NAMES.get(query_code, query_code)
+    return AwsError(code, message, status, query_code=query_code)
+
+
+def _incomplete(message: str, protocol: str) -> AwsError:
+    return _error("IncompleteSignature", message, protocol, 400)
+
+
+# What a request claims
+
+
+def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[str, str, str]:
+    """An unusual Authorization header: what AWS takes, or what it says is wrong."""
+    algorithm, _, rest = authorization.partition(" ")
+    found: dict[str, str] = {}
+    for part in rest.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals and part.strip() and algorithm == ALGORITHM:
+            raise _incomplete(
+                f"'{part.strip()}' not a valid key=value pair (missing equal-sign) in Authorization header:"
+                f" '{authorization}'.",
+                protocol,
+            )
+        found[name] = value
+    missing = [
+        f"Authorization header requires '{name}' parameter."
+        for name in ("Credential", "Signature", "SignedHeaders")
+        if not found.get(name)
+    ]
+    if "x-amz-date" not in request.headers and "date" not in request.headers:
+        missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if missing:
+        raise _incomplete(f"{' '.join(missing)} Authorization={authorization}", protocol)
+    if algorithm != ALGORITHM:
+        raise _incomplete(
+            f"Unsupported AWS 'algorithm': '{algorithm}' (only AWS4-HMAC-SHA256 for now). ", protocol
+        )
+    return found["Credential"], found["SignedHeaders"], found["Signature"]
+
+
+def _presigned_parameters(query: str, protocol: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, encoding="latin-1"):
+        if name in found:  # which one counts must not be a question
+            raise _incomplete(f"AWS query-string parameters must include '{name}' only once.", protocol)
+        if name.startswith("X-Amz-"):
+            found[name] = value
+    return found
+
+
+def _parse_presigned(parameters: dict[str, str], protocol: str) -> SignedRequest | None:
+    names = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
+    missing = [name for name in names if not parameters.get(name)]
+    if len(missing) == len(names):
+        return None
+    if missing:
+        texts = " ".join(f"AWS query-string parameters must include '{name}'." for name in missing)
+        raise _incomplete(f"{texts} Re-examine the query-string parameters.", protocol)
+    algorithm, credential, signature, signed_headers, timestamp = (parameters[name] for name in names)
+    if algorithm != ALGORITHM:
+        raise _incomplete(
+            f"Unsupported AWS 'algorithm': '{algorithm}' (only AWS4-HMAC-SHA256 for now). ", protocol
+        )
+    expires = parameters.get("X-Amz-Expires", str(DEFAULT_EXPIRES_S))
+    if not re.fullmatch(r"\d{1,9}", expires, re.ASCII) or int(expires) > MAX_EXPIRES_S:
+        text = "X-Amz-Expires must be a number of seconds, at least 0 and at most 604800 (a week)"
+        raise _incomplete(text, protocol)
+    token = parameters.get("X-Amz-Security-Token", "")
+    return _claim(credential, timestamp, signed_headers, signature, token, int(expires), protocol)
+
+
+def _claim(
+    credential: str,
+    timestamp: str,
+    signed_headers: str,
+    signature: str,
+    token: str,
+    expires_s: int | None,
+    protocol: str,
+) -> SignedRequest:
+    if not _TIMESTAMP_PATTERN.fullmatch(timestamp):
+        raise _incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'."
+            " See http://en.wikipedia.org/wiki/ISO_8601",
+            protocol,
+        )
+    names = tuple(signed_headers.lower().split(";"))
+    if "host" not in names:
+        text = "'Host' must be a 'SignedHeader' in the AWS Authorization."
+        raise _error("SignatureDoesNotMatch", text, protocol)
+    elements = credential.split("/")
+    if len(elements) != 5:
+        raise _incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term,"
+            f" got '{credential}'",
+            protocol,
+        )
+    key, date, region, service, terminator = elements
+    return SignedRequest(
+        key, date, region, service, terminator, timestamp, names, signature, token, expires_s
+    )
+
+
+def _http_date(text: str) -> str:
+    """A Date header as X-Amz-Date would have it; as it is where it is no HTTP date."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC).strftime(_TIMESTAMP)
+    except (ValueError, TypeError, OverflowError):
+        return text
+
+
+# Its proof
+
+
+def _check_time(signed: SignedRequest, now_s: float, protocol: str) -> None:
+    try:
+        signed_at = _epoch_s(signed.timestamp)
+    except ValueError as error:  # the 61st second, the 13th month
+        text = f"Date must be in ISO-8601 'basic format'. Got '{signed.timestamp}'."
+        raise _incomplete(f"{text} See http://en.wikipedia.org/wiki/ISO_8601", protocol) from error
+    valid_s = SKEW_S if signed.expires_s is None else signed.expires_s
+    if signed_at < int(now_s) - valid_s:
+        raise _error(
+            "SignatureDoesNotMatch",
+            f"Signature expired: {signed.timestamp} is now earlier than {_at(now_s - valid_s)}"
+            f" ({_at(now_s)} - {_minutes(valid_s)}.)",
+            protocol,
+        )
+    if signed_at > int(now_s) + SKEW_S:
+        raise _error(
+            "SignatureDoesNotMatch",
+            f"Signature not yet current: {signed.timestamp} is still later than {_at(now_s + SKEW_S)}"
+            f" ({_at(now_s)} + {_minutes(SKEW_S)}.)",
+            protocol,
+        )
+
+
+@lru_cache(maxsize=256)  # a client signs many requests within a second
+def _epoch_s(timestamp: str) -> float:
+    return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC).timestamp()
+
+
+def _at(time_s: float) -> str:
+    return datetime.fromtimestamp(int(time_s), UTC).strftime(_TIMESTAMP)
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} sec"
+
+
+def _check_scope(signed: SignedRequest, service: str, protocol: str) -> None:
+    if (
+        signed.service == service
+        and signed.terminator == "aws4_request"
+        and signed.timestamp.startswith(signed.date)
+        and len(signed.date) == 8
+        and _REGION.fullmatch(signed.region)
+    ):
+        return
+    texts = []
+    if not _REGION.fullmatch(signed.region):
+        texts.append("Credential should be scoped to a valid region. ")
+    if signed.service != service:
+        texts.append(f"Credential should be scoped to correct service: '{service}'. ")
+    if signed.terminator != "aws4_request":
+        texts.append(
+            "Credential should be scoped with a valid terminator: 'aws4_request', not"
+            f" '{signed.terminator}'. "
+        )
+    if signed.date != signed.timestamp[:8]:
+        texts.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP:"
+            f" '{signed.date}' != '{signed.timestamp[:8]}', from '{signed.timestamp}'."
+        )
+    raise _error("SignatureDoesNotMatch", "".join(texts), protocol)
+
+
+@lru_cache(maxsize=CACHED_SIGNING_KEYS)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (date, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode("latin-1"), "sha256")
+    return key
+
+
+def _canonical_path(path: str) -> str:
+    if path == "/" or _PLAIN_PATH.fullmatch(path):
+        return path
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in {"", "."}:
+            segments.append(segment)
+    if segments and path.endswith("/"):
+        segments.append("")
+    return quote(f"/{'/'.join(segments)}".encode("latin-1"), safe="/~")
+
+
+def _canonical_query(query: str) -> str:
+    if not query:
+        return ""
+    pairs = [part.partition("=") for part in query.split("&") if part]
+    if _PLAIN_QUERY.fullmatch(query):
+        encoded = [(name, value) for name, _, value in pairs]
+    else:
+        encoded = [(_reencoded(name), _reencoded(value)) for name, _, value in pairs]
+    return "&".join([f"{name}={value}" for name, value in sorted(encoded) if name != "X-Amz-Signature"])
+
+
+def _reencoded(text: str) -> str:
+    return quote(unquote_to_bytes(text.encode("latin-1")), safe="-_.~")
+
+
+def _canonical_value(value: str) -> str:
+    if "  " in value or "\t" in value:
+        return _SPACES.sub(" ", value)
+    return value
