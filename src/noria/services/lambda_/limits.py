@@ -32,7 +32,11 @@ OPEN_FILES = 1024  # recorded: RLIMIT_NOFILE of a function
 PROCESSES = 1024  # processes and threads of an environment; recorded RLIMIT_NPROC is of that order
 MEMORY_SAMPLE_S = 0.015  # a function fills some 40 MB meanwhile
 PROCESS_SAMPLE_EVERY = 4  # samples from one search for child processes to the next
-RESERVED_BYTES = 2 << 30  # RLIMIT_DATA above twice the memory size: thread stacks and arenas are reserved, not used
+RESERVED_BYTES = (
+    2 << 30
+)  # RLIMIT_DATA above twice the memory size: thread stacks and arenas are reserved, not used
+
+STOP_GRACE_S = 30.0  # ours: how long a server that is told to stop waits for running invocations
 
 EVENT_RETRY_DELAYS_S = (60.0, 120.0)  # asynchronous invocation: two retries, after one and two minutes
 EVENT_WORKERS = 100  # ours: events handled at once; the others wait in the store

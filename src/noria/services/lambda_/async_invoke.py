@@ -1,0 +1,181 @@
+"""Asynchronous invocation: an event that was accepted is tried, through crashes, until it succeeds or is given up.
+
+An event is a record of the store until then. A function's error is retried twice, after one and two minutes;
+being throttled, or the machine's own failure, is retried with growing pauses for up to six hours (AWS's defaults).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from noria.clock import Clock, Timer
+from noria.errors import AwsError
+from noria.services.lambda_ import errors
+from noria.services.lambda_.functions import FunctionTable
+from noria.services.lambda_.invocation import Outcome, Work
+from noria.services.lambda_.limits import EVENT_RETRY_DELAYS_S, EVENT_WORKERS
+from noria.services.lambda_.models import Function
+from noria.store.base import Records, StoreError
+
+log = logging.getLogger(__name__)
+
+KIND = "lambda-event"
+LISTED_AT_ONCE = 20  # an event may have 1 MB
+WAITING_EVENTS = 100_000  # a few hundred bytes of memory each; more are throttled
+SYSTEM_RETRY_S = (1.0, 300.0)  # doubled from the first to the second
+MAXIMUM_AGE_S = 21_600.0
+
+Key = tuple[str, str, str]  # account, region, record's name
+
+
+class Event(msgspec.Struct, frozen=True):
+    """failures: of the function. throttles: attempts that did not reach it."""
+
+    function: str
+    request_id: str
+    arn: str
+    payload: bytes
+    client_context: str
+    accepted_ms: int
+    due_ms: int
+    failures: int = 0
+    throttles: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Event).decode
+
+
+class AsyncInvoker:
+    """Holds the keys of waiting events, in the order in which they come due; their payloads stay in the store."""
+
+    def __init__(
+        self,
+        records: Records,
+        functions: FunctionTable,
+        clock: Clock,
+        invoke: Callable[[Function, Work], Awaitable[Outcome]],
+    ) -> None:
+        self._records = records
+        self._functions = functions
+        self._clock = clock
+        self._invoke = invoke
+        self._waiting: list[tuple[int, Key]] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self._timer: Timer | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Take up what an earlier server accepted."""
+        for account, region in await self._records.owners(KIND):
+            after = ""
+            while page := await self._records.list(KIND, account, region, after=after, limit=LISTED_AT_ONCE):
+                for name, value in page:
+                    heapq.heappush(self._waiting, (_decode(value).due_ms, (account, region, name)))
+                after = page[-1][0]
+        self._run_due()
+
+    async def accept(self, function: Function, work: Work) -> None:
+        """Return once the event is durable."""
+        if len(self._waiting) >= WAITING_EVENTS:
+            raise errors.too_many_requests()
+        now_ms = self._clock.now_ms()
+        event = Event(
+            function.name, work.request_id, work.arn, work.payload, work.client_context, now_ms, now_ms
+        )
+        key = (function.account, function.region, work.request_id)
+        await self._records.insert(KIND, *key, _encode(event))
+        heapq.heappush(self._waiting, (now_ms, key))
+        self._run_due()
+
+    def _run_due(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now_ms = self._clock.now_ms()
+        while self._waiting and len(self._running) < EVENT_WORKERS and not self._stopping:
+            due_ms, key = self._waiting[0]
+            if due_ms > now_ms:
+                self._timer = self._clock.call_later((due_ms - now_ms) / 1000, self._run_due)
+                return
+            heapq.heappop(self._waiting)
+            task = asyncio.get_running_loop().create_task(self._run(key))
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an asynchronous invocation waits for the next start of the server", exc_info=error)
+        self._run_due()
+
+    async def _run(self, key: Key) -> None:
+        try:
+            await self._try(key)
+        except StoreError as error:
+            log.warning("an asynchronous invocation is tried again later: %s", error)
+            heapq.heappush(self._waiting, (self._clock.now_ms() + int(SYSTEM_RETRY_S[1] * 1000), key))
+
+    async def _try(self, key: Key) -> None:
+        account, region, name = key
+        value = await self._records.get(KIND, account, region, name)
+        if value is None:  # its account was emptied
+            return
+        event = _decode(value)
+        function = await self._functions.get(account, region, event.function)
+        if function is None:
+            await self._records.delete(KIND, account, region, name)
+            return
+        work = Work(event.request_id, event.arn, event.payload, event.client_context)
+        try:
+            outcome = await self._invoke(function, work)
+        except AwsError as error:
+            if self._stopping:
+                return  # it stays in the store
+            log.info("asynchronous invocation %s did not reach its function: %s", event.request_id, error)
+            again = self._after_throttle(event)
+        else:
+            if not outcome.function_error:
+                await self._records.delete(KIND, account, region, name)
+                return
+            again = self._after_failure(event)
+        await self._again(key, value, again)
+
+    def _after_failure(self, event: Event) -> Event | None:
+        if event.failures >= len(EVENT_RETRY_DELAYS_S):
+            return None
+        due_ms = self._clock.now_ms() + int(EVENT_RETRY_DELAYS_S[event.failures] * 1000)
+        return msgspec.structs.replace(event, failures=event.failures + 1, due_ms=due_ms)
+
+    def _after_throttle(self, event: Event) -> Event | None:
+        now_ms = self._clock.now_ms()
+        if now_ms - event.accepted_ms > MAXIMUM_AGE_S * 1000:
+            return None
+        first_s, longest_s = SYSTEM_RETRY_S
+        delay_s = min(longest_s, first_s * 2 ** min(event.throttles, 20))
+        return msgspec.structs.replace(
+            event, throttles=event.throttles + 1, due_ms=now_ms + int(delay_s * 1000)
+        )
+
+    async def _again(self, key: Key, value: bytes, event: Event | None) -> None:
+        if event is None:
+            log.info("asynchronous invocation %s is given up", key[2])
+            await self._records.delete(KIND, *key)
+        elif await self._records.replace(KIND, *key, _encode(event), expected=value):
+            heapq.heappush(self._waiting, (event.due_ms, key))
+
+    def stop_taking(self) -> None:
+        """No further event is begun."""
+        self._stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def stop(self) -> None:
+        """Return once what runs has ended; what waits stays in the store."""
+        while self._running:
+            await asyncio.wait(self._running)

@@ -1,0 +1,278 @@
+"""An execution environment: a process that handles one invocation at a time, its log stream, its credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from noria.clock import Clock
+from noria.services.lambda_ import invocation, log_lines
+from noria.services.lambda_.invocation import Failure, Outcome, Work
+from noria.services.lambda_.limits import (
+    INIT_TIMEOUT_S,
+    OPEN_FILES,
+    RESERVED_BYTES,
+    RESPONSE_BYTES,
+)
+from noria.services.lambda_.memory import MemoryWatch
+from noria.services.lambda_.models import LATEST, Function
+from noria.services.lambda_.output import FunctionLog
+from noria.services.lambda_.process import Answer, RuntimeProcess
+from noria.services.lambda_.runtimes import Interpreter
+from noria.services.lambda_.template import Template
+from noria.services.ports import RoleSession
+
+MIB = 1 << 20
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where and as whom an environment runs.
+
+    task_root: the unpacked package. scratch: its own directory for temporary files. bytecode: where compiled
+    modules of the package are found.
+    """
+
+    function: Function
+    interpreter: Interpreter
+    session: RoleSession
+    endpoint_url: str
+    task_root: Path
+    scratch: Path
+    log_stream: str
+
+
+class EnvironmentEnded(Exception):
+    """It ended before the invocation reached it: another one can take it."""
+
+
+def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
+    """What the template needs to fork it. The variables are AWS's, and nothing of the server's own."""
+    function, session = site.function, site.session
+    runtime_dir = site.interpreter.libraries
+    bin_dir = os.path.dirname(site.interpreter.executable)
+    variables = {
+        "_HANDLER": function.handler,
+        "AWS_ACCESS_KEY_ID": session.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
+        "AWS_SESSION_TOKEN": session.session_token,
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": site.log_stream,
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "LAMBDA_TASK_ROOT": str(site.task_root),
+        "LAMBDA_RUNTIME_DIR": runtime_dir,
+    }
+    defaults = {  # the function's own variables may take the place of these
+        "AWS_ENDPOINT_URL": site.endpoint_url,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "PWD": str(site.task_root),
+        "SHLVL": "0",
+        "TMPDIR": str(site.scratch),
+        "LANG": "en_US.UTF-8",
+        "LC_CTYPE": "C.UTF-8",
+        "TZ": ":UTC",
+        "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "LD_LIBRARY_PATH": f"{site.task_root}:{site.task_root}/lib",
+        "PYTHONPATH": runtime_dir,
+    }
+    return {
+        "task_root": str(site.task_root),
+        "bytecode": str(site.task_root.with_name("pyc")),
+        "open_files": OPEN_FILES,
+        "data_bytes": 2 * function.memory_size_mb * MIB + RESERVED_BYTES,
+        "environment": {**defaults, **(function.environment or {}), **variables},
+    }
+
+
+class Environment:
+    """Cold until its first invocation, which initialises it."""
+
+    def __init__(
+        self,
+        site: Site,
+        template: Callable[[], Template],
+        log: FunctionLog,
+        memory: MemoryWatch,
+        clock: Clock,
+    ) -> None:
+        self.site = site
+        self.log = log
+        self.is_retired = False
+        self.idle_since_ms = 0
+        self._template = template
+        self._memory = memory
+        self._clock = clock
+        self._process: RuntimeProcess | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.is_alive
+
+    async def invoke(self, work: Work) -> Outcome:
+        """Handle one invocation; the environment may have ended afterwards (`is_alive`).
+
+        Raises EnvironmentEnded, or ServiceException where the machine could not start it.
+        """
+        if work.wants_tail:
+            self.log.start_tail()
+        timeout_s = float(self.site.function.timeout_s)
+        init_ms: float | None = None
+        spent_s = 0.0
+        if self._process is None:
+            init_ms, failure, spent_s = await self._initialise(work)
+            if failure is not None:
+                self.log.write(log_lines.start(work.request_id, LATEST))
+                return self._end(work, Outcome(failure.document, "Unhandled"), spent_s, None, failure)
+        process = self._process
+        assert process is not None
+        self.log.write(log_lines.start(work.request_id, LATEST))
+        began_s = time.perf_counter() - spent_s
+        deadline_ms = int(
+            (time.time() + timeout_s - spent_s) * 1000
+        )  # the function compares it to its own clock
+        answered = process.deliver(work.request_id, _event_headers(work, deadline_ms), work.payload or b"{}")
+        self._memory.watch(process, self.site.function.memory_size_mb * MIB)
+        try:
+            await _within(answered, timeout_s - spent_s)
+        finally:
+            self._memory.forget(process)
+        duration_s = time.perf_counter() - began_s
+        if not answered.done():
+            return await self._timed_out(work, init_ms)
+        answer = answered.result()
+        if answer.wait_status is not None and not process.has_taken_event:
+            raise EnvironmentEnded
+        return self._answered(work, answer, duration_s, init_ms)
+
+    async def _initialise(self, work: Work) -> tuple[float | None, Failure | None, float]:
+        """(init duration for REPORT, failure, seconds of the invocation that it took).
+
+        AWS gives the init phase ten seconds of its own. Where it fails, the first invocation initialises
+        again, and then it is part of that invocation and its timeout.
+        """
+        failure, spent_s = await self._start_process(work.request_id, INIT_TIMEOUT_S)
+        if failure is None:
+            return spent_s * 1000, None, 0.0
+        self._init_report(spent_s, "init", failure)
+        await self.end()
+        failure, spent_s = await self._start_process(work.request_id, float(self.site.function.timeout_s))
+        if failure is not None:
+            self._init_report(spent_s, "invoke", failure)
+            await self.end()
+        return None, failure, spent_s
+
+    async def _start_process(self, request_id: str, timeout_s: float) -> tuple[Failure | None, float]:
+        function = self.site.function
+        began_s = time.perf_counter()
+        process = self._process = RuntimeProcess(self._template(), self.log)
+        await process.start(lambda address: process_spec(self.site, address))
+        self._memory.watch(process, function.memory_size_mb * MIB)
+        try:
+            await _within(process.initialised, timeout_s)
+        finally:
+            self._memory.forget(process)
+        spent_s = time.perf_counter() - began_s
+        process.drain()
+        if not process.initialised.done():
+            log_text = log_lines.timed_out(self._clock.now_ms(), request_id, function.timeout_s)
+            return invocation.timed_out(request_id, function.timeout_s, log_text), spent_s
+        answer = process.initialised.result()
+        return (None if answer is None else self._failure(request_id, answer)), spent_s
+
+    def _failure(self, request_id: str, answer: Answer) -> Failure:
+        assert self._process is not None
+        if answer.wait_status is not None:
+            return invocation.exited(request_id, answer.wait_status, self._process.out_of_memory)
+        return Failure(answer.body, invocation.error_type(answer.body))
+
+    def _init_report(self, spent_s: float, phase: str, failure: Failure) -> None:
+        self.log.write(log_lines.init_report(spent_s * 1000, phase, failure.status, failure.error_type))
+
+    async def _timed_out(self, work: Work, init_ms: float | None) -> Outcome:
+        timeout_s = self.site.function.timeout_s
+        text = log_lines.timed_out(self._clock.now_ms(), work.request_id, timeout_s)
+        failure = invocation.timed_out(work.request_id, timeout_s, text)
+        self._drain()
+        await self.end()
+        return self._end(work, Outcome(failure.document, "Unhandled"), float(timeout_s), init_ms, failure)
+
+    def _answered(self, work: Work, answer: Answer, duration_s: float, init_ms: float | None) -> Outcome:
+        if answer.wait_status is not None:
+            failure = self._failure(work.request_id, answer)
+            return self._end(work, Outcome(failure.document, "Unhandled"), duration_s, init_ms, failure)
+        if len(answer.body) > RESPONSE_BYTES:
+            self.is_retired = True  # awslambdaric ends when its answer is refused
+            document = invocation.response_too_large(RESPONSE_BYTES)
+            return self._end(work, Outcome(document, "Unhandled"), duration_s, init_ms)
+        outcome = Outcome(answer.body, "Unhandled" if answer.is_error else "")
+        return self._end(work, outcome, duration_s, init_ms)
+
+    def _end(
+        self,
+        work: Work,
+        outcome: Outcome,
+        duration_s: float,
+        init_ms: float | None,
+        failure: Failure | None = None,
+    ) -> Outcome:
+        self._drain()
+        if failure is not None and failure.log_text:
+            self.log.write(failure.log_text)
+        self.log.write(log_lines.end(work.request_id))
+        memory_mb = 0 if self._process is None else -(-self._process.measure() // MIB)
+        self.log.write(
+            log_lines.report(
+                work.request_id,
+                duration_s * 1000,
+                self.site.function.memory_size_mb,
+                memory_mb,
+                init_ms,
+                failure.status if failure else "",
+                failure.error_type if failure else "",
+            )
+        )
+        self.log.flush()
+        if work.wants_tail:
+            outcome.tail = self.log.take_tail()
+        return outcome
+
+    def _drain(self) -> None:
+        if self._process is not None:
+            self._process.drain()
+
+    async def end(self) -> None:
+        """Kill the process, if it lives, and wait until nothing is left of it."""
+        if self._process is not None and self._process.is_alive:
+            self._process.measure()
+            self._process.kill()
+            await asyncio.wait([self._process.ended])
+
+
+def _event_headers(work: Work, deadline_ms: int) -> list[tuple[str, str]]:
+    headers = [
+        ("Lambda-Runtime-Aws-Request-Id", work.request_id),
+        ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
+        ("Lambda-Runtime-Invoked-Function-Arn", work.arn),
+        ("Lambda-Runtime-Trace-Id", invocation.trace_id(deadline_ms)),
+    ]
+    if work.client_context:
+        headers.append(("Lambda-Runtime-Client-Context", work.client_context))
+    return headers
+
+
+async def _within(future: asyncio.Future[Any], seconds: float) -> None:
+    """Wait for a future no longer than that; real time, as a real process takes it."""
+    if not future.done():
+        await asyncio.wait([future], timeout=max(0.0, seconds))

@@ -1,0 +1,109 @@
+"""Lambda's errors, with AWS's texts."""
+
+from __future__ import annotations
+
+from noria.errors import AwsError
+
+USER = {"Type": "User"}
+SERVICE = {"Type": "Service"}
+
+
+def function_not_found(arn: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404, members=USER)
+
+
+def other_region(region: str, here: str) -> AwsError:
+    text = f"Functions from '{region}' are not reachable in this region ('{here}')"
+    return AwsError("ResourceNotFoundException", text, 404, members=USER)
+
+
+def other_account() -> AwsError:
+    """Resource policies, which could allow it, are yet to come; AWS's text is this word."""
+    return AwsError("AccessDeniedException", "null", 403)
+
+
+def invalid_parameter(text: str) -> AwsError:
+    return AwsError("InvalidParameterValueException", text, 400, members=USER)
+
+
+def role_cannot_be_assumed() -> AwsError:
+    return invalid_parameter("The role defined for the function cannot be assumed by Lambda.")
+
+
+def role_no_longer_assumable() -> AwsError:
+    """The same of an Invoke, whose role has gone since the function was created."""
+    text = "The role defined for the function cannot be assumed by Lambda."
+    return AwsError("AccessDeniedException", text, 403, members=USER)
+
+
+def bad_zip() -> AwsError:
+    return invalid_parameter(
+        "Could not unzip uploaded file. Please check your file, then try to upload again."
+    )
+
+
+def empty_zip() -> AwsError:
+    return invalid_parameter("Uploaded file must be a non-empty zip")
+
+
+def zipped_too_large() -> AwsError:
+    from noria.services.lambda_.limits import ZIPPED_BYTES
+
+    return AwsError(
+        "RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIPPED_BYTES} bytes", 413
+    )
+
+
+def payload_too_large(limit: int) -> AwsError:
+    text = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+    return AwsError("RequestTooLargeException", text, 413, members=USER)
+
+
+def bad_payload(reason: str) -> AwsError:
+    text = f"Could not parse request body into json: Could not parse payload into json: {reason}"
+    return AwsError("InvalidRequestContentException", text, 400, members=USER)
+
+
+def conflict(text: str) -> AwsError:
+    return AwsError("ResourceConflictException", text, 409, members=USER)
+
+
+def function_exists(name: str) -> AwsError:
+    return conflict(f"Function already exist: {name}")
+
+
+def update_in_progress(arn: str) -> AwsError:
+    return conflict(
+        f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+    )
+
+
+def not_active(state: str) -> AwsError:
+    return conflict(
+        "The operation cannot be performed at this time. "
+        f"The function is currently in the following state: {state}"
+    )
+
+
+def revision_mismatch() -> AwsError:
+    text = (
+        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
+        "retrieve the latest Revision Id"
+    )
+    return AwsError("PreconditionFailedException", text, 412, members=USER)
+
+
+def too_many_requests() -> AwsError:
+    members = {**USER, "Reason": "ConcurrentInvocationLimitExceeded"}
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
+
+
+def service_stopping() -> AwsError:
+    return AwsError("ServiceException", "The service is shutting down.", 500, members=SERVICE)
+
+
+def environment_failed(reason: str) -> AwsError:
+    """The machine could not run the function (no process, no memory); AWS's word for its own failures."""
+    return AwsError(
+        "ServiceException", f"The execution environment could not be started: {reason}", 500, members=SERVICE
+    )

@@ -1,0 +1,41 @@
+"""Functions as the trigger sees them (`ports.Functions`)."""
+
+from __future__ import annotations
+
+from noria.context import new_request_id
+from noria.services.lambda_ import errors
+from noria.services.lambda_.functions import FunctionTable
+from noria.services.lambda_.invocation import Work
+from noria.services.lambda_.models import Function
+from noria.services.lambda_.pool import Pool
+from noria.services.ports import Invocation
+
+
+class InvokableFunctions:
+    """By ARN, unqualified or of ``$LATEST``."""
+
+    def __init__(self, table: FunctionTable, pool: Pool) -> None:
+        self._table = table
+        self._pool = pool
+
+    async def _get(self, function_arn: str) -> Function | None:
+        _, _, _, region, account, _, name, *_ = function_arn.split(":")
+        return await self._table.get(account, region, name)
+
+    async def exists(self, function_arn: str) -> bool:
+        return await self._get(function_arn) is not None
+
+    async def role_arn(self, function_arn: str) -> str | None:
+        function = await self._get(function_arn)
+        return None if function is None else function.role
+
+    async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
+        """Raises ResourceNotFoundException, ResourceConflictException, TooManyRequestsException, …"""
+        function = await self._get(function_arn)
+        if function is None:
+            raise errors.function_not_found(function_arn)
+        if function.state != "Active":
+            raise errors.not_active(function.state)
+        work = Work(new_request_id(), function_arn, payload)
+        outcome = await self._pool.invoke(function, work)
+        return Invocation(work.request_id, outcome.payload, outcome.function_error)

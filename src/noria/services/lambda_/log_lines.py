@@ -1,0 +1,58 @@
+"""The lines that Lambda itself writes into a function's log, as AWS writes them."""
+
+from __future__ import annotations
+
+import math
+import time
+
+
+def init_start(runtime: str, interpreter: str) -> str:
+    """E.g. ``INIT_START Runtime Version: python:3.12.v1 …``; where AWS has a build's number, ours is Python's."""
+    name, _, _ = runtime.partition(".")
+    return f"INIT_START Runtime Version: {name.rstrip('0123456789')}:{interpreter}\n"
+
+
+def nearest_runtime(runtime: str, interpreter: str) -> str:
+    return f"NORIA {runtime} is not installed on this machine: Python {interpreter} runs this function instead.\n"
+
+
+def init_report(duration_ms: float, phase: str, status: str, error_type: str) -> str:
+    error = f"\tError Type: {error_type}" if error_type else ""
+    return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{error}\n"
+
+
+def start(request_id: str, version: str) -> str:
+    return f"START RequestId: {request_id} Version: {version}\n"
+
+
+def end(request_id: str) -> str:
+    return f"END RequestId: {request_id}\n"
+
+
+def timed_out(now_ms: int, request_id: str, timeout_s: int) -> str:
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ms // 1000))
+    return f"{at}.{now_ms % 1000:03d}Z {request_id} Task timed out after {timeout_s}.00 seconds\n\n"
+
+
+def report(
+    request_id: str,
+    duration_ms: float,
+    memory_size_mb: int,
+    max_memory_mb: int,
+    init_duration_ms: float | None,
+    status: str = "",
+    error_type: str = "",
+) -> str:
+    """status: ``timeout`` or ``error`` where the environment, not the handler, ended the invocation."""
+    billed_ms = max(1, math.ceil(duration_ms + (init_duration_ms or 0.0)))
+    line = (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
+        f"Memory Size: {memory_size_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
+    )
+    if init_duration_ms is not None:
+        line += f"Init Duration: {init_duration_ms:.2f} ms\t"
+    if status:
+        line += f"Status: {status}\t"
+    if error_type:
+        line += f"Error Type: {error_type}"
+    return line.rstrip("\t") + "\n" if status else line + "\n"

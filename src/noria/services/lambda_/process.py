@@ -1,0 +1,137 @@
+"""The process of an execution environment: forked, given its Runtime API, watched, killed whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from noria.services.lambda_.limits import RESPONSE_BYTES
+from noria.services.lambda_.output import FunctionLog, OutputPipe
+from noria.services.lambda_.processes import peak_resident_bytes
+from noria.services.lambda_.runtime_api import RuntimeApi
+from noria.services.lambda_.template import Template
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the process said of an invocation, or that it ended. is_error: the body is an error document.
+
+    wait_status: where it ended without a word; body is then empty.
+    """
+
+    body: bytes = b""
+    is_error: bool = False
+    wait_status: int | None = None
+
+
+class RuntimeProcess:
+    """One process, from its fork to its end. Implements `runtime_api.Runtime`."""
+
+    def __init__(self, template: Template, log: FunctionLog) -> None:
+        loop = asyncio.get_running_loop()
+        self._template = template
+        self._api = RuntimeApi(self)
+        self._output = OutputPipe(log)
+        self._send_event: Callable[[Headers, bytes], None] | None = None
+        self._waiting: tuple[str, Headers, bytes] | None = None
+        self._running_id = ""
+        self._answer: asyncio.Future[Answer] | None = None
+        self.pid: asyncio.Future[int] = loop.create_future()
+        self.initialised: asyncio.Future[Answer | None] = loop.create_future()
+        self.ended: asyncio.Future[int] = loop.create_future()
+        self.out_of_memory = False
+        self.peak_bytes = 0
+
+    async def start(self, spec_at: Callable[[str], dict[str, Any]]) -> None:
+        """Fork it. spec_at: makes the spec (see `template_process`) from the Runtime API's address.
+
+        Raises ServiceException where the machine cannot.
+        """
+        try:
+            spec = spec_at(await self._api.start())
+            pid = await self._template.fork(spec, self._output.write_fd, self._exited)
+        except BaseException:
+            self._close()
+            raise
+        if not self.pid.done():
+            self.pid.set_result(pid)
+        if not self.ended.done():
+            self._output.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return not self.ended.done()
+
+    def deliver(self, request_id: str, headers: Headers, event: bytes) -> asyncio.Future[Answer]:
+        """Give it an invocation as soon as it asks for one; the future tells how that ended."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self._waiting = (request_id, headers, event)
+        if self.ended.done():
+            self._answer.set_result(Answer(wait_status=self.ended.result()))
+        else:
+            self._send()
+        return self._answer
+
+    def _send(self) -> None:
+        if self._send_event is not None and self._waiting is not None:
+            send, self._send_event = self._send_event, None
+            (self._running_id, headers, event), self._waiting = self._waiting, None
+            send(headers, event)
+
+    @property
+    def has_taken_event(self) -> bool:
+        """Whether the last invocation reached it: one that did not may safely go elsewhere."""
+        return self._waiting is None
+
+    def drain(self) -> None:
+        """Everything that it printed until now is in the log."""
+        self._output.drain()
+
+    def measure(self) -> int:
+        """The most memory it ever held, in bytes; with its children's, as far as they were seen."""
+        if self.is_alive and self.pid.done():
+            self.peak_bytes = max(self.peak_bytes, peak_resident_bytes(self.pid.result()))
+        return self.peak_bytes
+
+    def kill(self) -> None:
+        """With all that came of it."""
+        if self.is_alive and self.pid.done():
+            self._template.kill(self.pid.result())
+
+    # What the Runtime API is told
+
+    def next(self, answer: Callable[[Headers, bytes], None]) -> None:
+        self._send_event = answer
+        if not self.initialised.done():
+            self.initialised.set_result(None)
+        self._send()
+
+    def answered(self, request_id: str, body: bytes, error_type: str | None) -> bool:
+        if self._answer is None or self._answer.done() or request_id != self._running_id:
+            return False
+        self._running_id = ""
+        self._answer.set_result(Answer(body, error_type is not None))
+        return True
+
+    def init_failed(self, body: bytes, error_type: str) -> None:
+        if not self.initialised.done():
+            self.initialised.set_result(Answer(body[:RESPONSE_BYTES], True))
+
+    # What the template tells
+
+    def _exited(self, wait_status: int) -> None:
+        self.ended.set_result(wait_status)
+        self._close()
+        end = Answer(wait_status=wait_status)
+        if not self.initialised.done():
+            self.initialised.set_result(end)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(end)
+
+    def _close(self) -> None:
+        self._api.close()
+        self._output.close()

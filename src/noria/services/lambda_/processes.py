@@ -1,0 +1,92 @@
+"""What the machine says of an environment's processes: their memory, and whose connection is whose (Linux)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def descendants(pid: int, limit: int) -> list[int]:
+    """The process and all that came of it, those included that `limit` was exceeded with."""
+    found = [pid]
+    for parent in found:
+        if len(found) > limit:
+            break
+        found += _children(parent)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                children += map(int, file.read().split())
+    except OSError:
+        return children  # it ended meanwhile, or there is no such thing here
+    return children
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory that a process holds; 0 once it is gone, or where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
+            return int(file.read(128).split()[1]) * PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
+
+
+def peak_resident_bytes(pid: int) -> int:
+    """The most that it ever held."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            status = file.read(4096)
+        at = status.index(b"VmHWM:")
+        return int(status[at + 6 : status.index(b"kB", at)]) << 10
+    except (OSError, ValueError):
+        return 0
+
+
+def owns_connection(pid: int, peer: tuple[str, int], server: tuple[str, int], limit: int) -> bool:
+    """Whether the client's end (`peer`) of a connection to `server` belongs to `pid` or what came of it.
+
+    The kernel's table of connections names the socket; the processes' descriptors say who holds it.
+    """
+    inode = _socket_inode(peer, server)
+    if inode is None:
+        return False
+    wanted = f"socket:[{inode}]"
+    return any(_holds(each, wanted) for each in descendants(pid, limit))
+
+
+def _socket_inode(local: tuple[str, int], remote: tuple[str, int]) -> str | None:
+    needle = f": {_hex(local)} {_hex(remote)} ".encode()
+    table = Path("/proc/net/tcp").read_bytes()
+    at = table.find(needle)
+    if at < 0:
+        return None
+    fields = table[at : table.find(b"\n", at)].split()
+    return fields[9].decode()
+
+
+def _hex(address: tuple[str, int]) -> str:
+    """As the table has it: the address as the machine's own 32-bit number."""
+    octets = bytes(map(int, address[0].split(".")))
+    return f"{int.from_bytes(octets, sys.byteorder):08X}:{address[1]:04X}"
+
+
+def _holds(pid: int, link: str) -> bool:
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                if os.readlink(f"/proc/{pid}/fd/{fd}") == link:
+                    return True
+            except FileNotFoundError:
+                continue
+    except OSError:
+        return False
+    return False
