@@ -1,1 +1,1 @@
-"""Where everything that must outlive a request is kept: the contract in `base`, one folder or file a store."""
+"""Where everything that must outlive a request is kept: the contract in `base`, a folder or file a store."""

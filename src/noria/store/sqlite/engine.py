@@ -30,7 +30,7 @@ Row = tuple[Any, ...]
 Writers = list[asyncio.Future[None]]
 
 # The WAL is copied into the database and restarted when it grows beyond this; it keeps this length, because
-# overwriting is half as dear to sync as growing. A crash reads it once at the next start, in well under 0.1 s.
+# overwriting is half as dear to sync as growing. After a crash the next start reads it, well under 0.1 s.
 WAL_BYTES = 16 << 20
 CACHED_STATEMENTS = 256
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from noria.store.sqlite import log_events, records
+from noria.store.sqlite import log_events, messages, records
 from noria.store.sqlite.engine import SqliteEngine
 from noria.store.sqlite.log_events import SqliteLogEvents
+from noria.store.sqlite.messages import SqliteMessages
 from noria.store.sqlite.records import SqliteRecords
 
-MIGRATIONS = (records.SCHEMA, log_events.SCHEMA)
+MIGRATIONS = (records.SCHEMA, log_events.SCHEMA, messages.SCHEMA)
 
 
 class SqliteStore:
@@ -18,6 +19,7 @@ class SqliteStore:
     def __init__(self, path: Path | None) -> None:
         self._engine = SqliteEngine(path, MIGRATIONS)
         self.records = SqliteRecords(self._engine)
+        self.messages = SqliteMessages(self._engine)
         self.log_events = SqliteLogEvents(self._engine)
 
     async def start(self) -> None:

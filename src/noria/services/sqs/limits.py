@@ -1,0 +1,28 @@
+"""SQS's limits, in its terms, of the developer guide's page "Quotas" and the API reference.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html
+"""
+
+from __future__ import annotations
+
+MAX_MESSAGE_BYTES = (
+    1_048_576  # of a message, and of all messages of a batch together; 1 MiB since August 2025
+)
+MAX_BATCH_ENTRIES = 10
+MAX_BATCH_ID_LENGTH = 80
+MAX_RECEIVED_MESSAGES = 10
+MAX_WAIT_TIME_S = 20
+MAX_DELAY_S = 900
+MAX_VISIBILITY_TIMEOUT_S = 43_200  # 12 hours, also in all, from the receive on
+MAX_IN_FLIGHT = 120_000  # of a standard queue
+MAX_ATTRIBUTES = 10  # of a message
+MAX_ATTRIBUTE_NAME_BYTES = 256  # also of its type
+MAX_LISTED_QUEUES = 1000  # of a ListQueues answer
+MAX_TAGS = 50  # of a queue
+MAX_TAG_KEY_LENGTH = 128
+MAX_TAG_VALUE_LENGTH = 256
+PURGE_INTERVAL_MS = 60_000  # one PurgeQueue a minute
+
+# Ours:
+MAX_CACHED_QUEUES = 10_000  # lookups remembered; a lookup more starts over
+TIDY_INTERVAL_S = 60  # how often expired messages and those of deleted queues are looked for

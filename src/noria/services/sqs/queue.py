@@ -1,0 +1,150 @@
+"""Queues: what the store keeps of them, and how a request finds its own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+import msgspec
+
+from noria.context import RequestContext
+from noria.services.sqs import errors
+from noria.services.sqs.limits import MAX_CACHED_QUEUES
+from noria.store.base import Records
+
+KIND = "sqs-queue"
+NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored of a queue.
+
+    messages: where its messages are in the store. A purge gives the queue a new place, so that it takes no
+        time; the old one is emptied little by little.
+    managed_sse: reported only, as AWS reports it; see docs/differences.md.
+    """
+
+    messages: int
+    created_ms: int
+    modified_ms: int
+    delay_s: int = 0
+    maximum_message_bytes: int = 1_048_576
+    retention_s: int = 345_600
+    wait_time_s: int = 0
+    visibility_timeout_s: int = 30
+    managed_sse: bool = True
+    purged_ms: int = 0
+    tags: dict[str, str] = {}
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(QueueRecord).decode
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """A queue as found. stored: the record's bytes, to compare and swap. mark: 8 bytes of its own."""
+
+    account: str
+    region: str
+    name: str
+    record: QueueRecord
+    stored: bytes
+    arn: str
+    mark: bytes
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    return f"arn:aws:sqs:{region}:{account}:{name}"
+
+
+def url_of(ctx: RequestContext, account: str, name: str) -> str:
+    return f"{ctx.base_url}/{account}/{name}"
+
+
+def new_messages_id() -> int:
+    """A place in the store; 47 bits are stored in 6 bytes and never meet by chance."""
+    return secrets.randbits(47)
+
+
+def split_url(ctx: RequestContext, queue_url: str) -> tuple[str, str]:
+    """(account, name): the URL's last two segments, whatever the host; a bare name is the caller's own."""
+    head, slash, name = queue_url.rstrip("/").rpartition("/")
+    if not slash:
+        return ctx.account, name
+    return head.rpartition("/")[2], name
+
+
+class Queues:
+    """The records of queues, cached until any record changes."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._found: dict[tuple[str, str, str], Queue] = {}
+        self._generation = -1
+
+    async def find(self, ctx: RequestContext, queue_url: str) -> Queue:
+        """Raises QueueDoesNotExist, InvalidAddress, MissingParameter, AccessDenied."""
+        generation = self._records.generation()
+        if generation != self._generation or len(self._found) >= MAX_CACHED_QUEUES:
+            self._found.clear()
+            self._generation = generation
+        key = (ctx.account, ctx.region, queue_url)
+        queue = self._found.get(key)
+        if queue is None:
+            queue = await self._find(ctx, queue_url)
+            if self._records.generation() == self._generation:
+                self._found[key] = queue
+        return queue
+
+    async def _find(self, ctx: RequestContext, queue_url: str) -> Queue:
+        if not queue_url:
+            raise errors.missing_parameter("QueueUrl")
+        account, name = split_url(ctx, queue_url)
+        if not (account.isascii() and account.isdigit() and len(account) == 12 and name):
+            raise errors.invalid_address(queue_url)
+        queue = await self.get(account, ctx.region, name)
+        if queue is None:
+            raise errors.no_such_queue()
+        if account != ctx.account:
+            raise errors.foreign_queue(ctx.principal.arn, f"sqs:{ctx.operation}", queue.arn)
+        return queue
+
+    async def get(self, account: str, region: str, name: str) -> Queue | None:
+        stored = await self._records.get(KIND, account, region, name)
+        return None if stored is None else _queue(account, region, name, stored)
+
+    async def create(self, account: str, region: str, name: str, record: QueueRecord) -> bool:
+        return await self._records.insert(KIND, account, region, name, _encode(record))
+
+    async def replace(self, queue: Queue, record: QueueRecord) -> bool:
+        """False where the queue has changed since it was found."""
+        return await self._records.replace(
+            KIND, queue.account, queue.region, queue.name, _encode(record), expected=queue.stored
+        )
+
+    async def delete(self, queue: Queue) -> bool:
+        return await self._records.delete(KIND, queue.account, queue.region, queue.name)
+
+    async def names(self, ctx: RequestContext, *, prefix: str, after: str, limit: int) -> list[str]:
+        rows = await self._records.list(
+            KIND, ctx.account, ctx.region, prefix=prefix, after=after, limit=limit
+        )
+        return [name for name, _ in rows]
+
+    async def all(self) -> list[Queue]:
+        """Every queue of every account and region."""
+        queues = []
+        for account, region in await self._records.owners(KIND):
+            after = ""
+            while rows := await self._records.list(KIND, account, region, after=after):
+                queues += [_queue(account, region, name, stored) for name, stored in rows]
+                after = rows[-1][0]
+        return queues
+
+
+def _queue(account: str, region: str, name: str, stored: bytes) -> Queue:
+    record = _decode(stored)
+    arn = arn_of(account, region, name)
+    mark = hashlib.blake2b(f"{arn} {record.created_ms}".encode(), digest_size=8).digest()
+    return Queue(account, region, name, record, stored, arn, mark)
