@@ -83,10 +83,10 @@ class Poller:
 
     async def _run(self) -> None:
         while not self._stopping:
-            if failures := max(self._failed_receives, self._failed_invokes):
-                await self._clock.sleep(backoff_s(failures))
             await self._places.acquire()
             try:
+                if failures := max(self._failed_receives, self._failed_invokes):
+                    await self._clock.sleep(backoff_s(failures))
                 batch = await self._take()
             except Exception as error:
                 self._failed_receives += 1
