@@ -8,19 +8,18 @@ from noria.services.sqs.polling import Polls
 from noria.services.sqs.queue import Queues
 from noria.services.sqs.queue_api import QueueOperations
 from noria.services.sqs.tidy import Tidier
-from noria.store.base import Records
-from noria.store.messages import Messages
+from noria.store.base import Store
 
 
-class Sqs(QueueOperations, MessageOperations):
+class SqsApi(QueueOperations, MessageOperations):
     """Standard queues over a store."""
 
-    def __init__(self, records: Records, messages: Messages, clock: Clock) -> None:
-        queues = Queues(records)
+    def __init__(self, store: Store, clock: Clock) -> None:
+        queues = Queues(store.records)
         polls = Polls(clock)
-        tidier = Tidier(queues, messages, clock)
-        QueueOperations.__init__(self, queues, messages, polls, tidier)
-        MessageOperations.__init__(self, queues, messages, polls, clock)
+        tidier = Tidier(queues, store.messages, clock)
+        QueueOperations.__init__(self, queues, store.messages, polls, tidier)
+        MessageOperations.__init__(self, queues, store.messages, polls, clock)
 
     async def start(self) -> None:
         """Finish in the background what the last run left of deleted and purged queues."""
