@@ -46,7 +46,7 @@ class LambdaApi:
         logs: LogSink,
         endpoint_url: Callable[[], str],
     ) -> None:
-        """endpoint_url: the server's own URL, which functions get as AWS_ENDPOINT_URL; asked when one starts."""
+        """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
         self._clock = clock
         self._roles = roles
         self._permissions = permissions
@@ -88,7 +88,7 @@ class LambdaApi:
         runtime: str | None = None,
         handler: str | None = None,
         description: str = "",
-        timeout: int = 3,
+        timeout: int = 3,  # noqa: ASYNC109  the request's member
         memory_size: int = 128,
         package_type: str = "Zip",
         publish: bool = False,
@@ -232,7 +232,7 @@ class LambdaApi:
         role: str | None = None,
         handler: str | None = None,
         description: str | None = None,
-        timeout: int | None = None,
+        timeout: int | None = None,  # noqa: ASYNC109  the request's member
         memory_size: int | None = None,
         environment: Mapping[str, Any] | None = None,
         runtime: str | None = None,

@@ -1,7 +1,8 @@
-"""Asynchronous invocation: an event that was accepted is tried, through crashes, until it succeeds or is given up.
+"""Asynchronous invocation: an accepted event is tried, through crashes, until it succeeds or is given up.
 
-An event is a record of the store until then. A function's error is retried twice, after one and two minutes;
-being throttled, or the machine's own failure, is retried with growing pauses for up to six hours (AWS's defaults).
+An event is a record of the store until then. A function's error is retried twice, after one and two
+minutes; being throttled, or the machine's own failure, is retried with growing pauses for up to six hours
+(AWS's defaults).
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _decode = msgspec.msgpack.Decoder(Event).decode
 
 
 class AsyncInvoker:
-    """Holds the keys of waiting events, in the order in which they come due; their payloads stay in the store."""
+    """Holds the keys of waiting events in the order of their times; payloads stay in the store."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What CreateFunction and UpdateFunctionConfiguration say of a function, checked beyond the model's constraints."""
+"""What requests say of a function, checked beyond the model's constraints."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ RESERVED_VARIABLES = frozenset(
     }
 )  # fmt: skip
 
+NOT_CONFIGURED = (
+    "Lambda was unable to configure your environment variables because the environment variables you have "
+    "provided"
+)
+
 
 def check_runtime(runtimes: Runtimes, runtime: str, *, strict: bool) -> None:
     """strict: refuse a runtime whose own interpreter is missing. Needs `runtimes.ready()`."""
@@ -44,15 +49,13 @@ def environment_variables(environment: Mapping[str, Any] | None) -> dict[str, st
     reserved = [name for name in variables if name in RESERVED_VARIABLES]
     if reserved:
         raise errors.invalid_parameter(
-            "Lambda was unable to configure your environment variables because the environment variables you have "
-            "provided contains reserved keys that are currently not supported for modification. Reserved keys used "
-            f"in this request: {', '.join(reserved)}"
+            f"{NOT_CONFIGURED} contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode()) > ENVIRONMENT_BYTES:
         raise errors.invalid_parameter(
-            "Lambda was unable to configure your environment variables because the environment variables you have "
-            f"provided exceeded the 4KB limit. String measured: {measured}"
+            f"{NOT_CONFIGURED} exceeded the 4KB limit. String measured: {measured}"
         )
     if any("\0" in name + value for name, value in variables.items()):
         raise errors.invalid_parameter("Environment variables must not contain null characters.")

@@ -1,4 +1,4 @@
-"""An execution environment: a process that handles one invocation at a time, its log stream, its credentials."""
+"""An execution environment: a process for one invocation at a time, its log stream, its credentials."""
 
 from __future__ import annotations
 

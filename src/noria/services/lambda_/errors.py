@@ -87,8 +87,8 @@ def not_active(state: str) -> AwsError:
 
 def revision_mismatch() -> AwsError:
     text = (
-        "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
-        "retrieve the latest Revision Id"
+        "The Revision Id provided does not match the latest Revision Id. "
+        "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
     )
     return AwsError("PreconditionFailedException", text, 412, members=USER)
 

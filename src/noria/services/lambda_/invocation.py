@@ -24,7 +24,7 @@ class Work(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """payload: the handler's answer, or with function_error the error document. tail: the last 4 KB of its log."""
+    """payload: the handler's answer, or with function_error the error document. tail: of its log."""
 
     payload: bytes
     function_error: str = ""

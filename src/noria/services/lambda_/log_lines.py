@@ -7,13 +7,13 @@ import time
 
 
 def init_start(runtime: str, interpreter: str) -> str:
-    """E.g. ``INIT_START Runtime Version: python:3.12.v1 …``; where AWS has a build's number, ours is Python's."""
+    """Where AWS has the number of its build (``python:3.12.v60``), ours is the interpreter's."""
     name, _, _ = runtime.partition(".")
     return f"INIT_START Runtime Version: {name.rstrip('0123456789')}:{interpreter}\n"
 
 
 def nearest_runtime(runtime: str, interpreter: str) -> str:
-    return f"NORIA {runtime} is not installed on this machine: Python {interpreter} runs this function instead.\n"
+    return f"NORIA {runtime} is not installed on this machine: Python {interpreter} runs it instead.\n"
 
 
 def init_report(duration_ms: float, phase: str, status: str, error_type: str) -> str:

@@ -1,4 +1,4 @@
-"""Memory limits by watching: a process that holds more than its function may is killed, as AWS's sandbox does."""
+"""Memory limits by watching: a process that holds more than its function may is killed, as on AWS."""
 
 from __future__ import annotations
 

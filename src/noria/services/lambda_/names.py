@@ -34,7 +34,7 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def resolve(ctx: RequestContext, function_name: str, qualifier: str | None = None) -> Reference:
-    """Raises what AWS answers for another region's or account's function, or for two qualifiers that differ."""
+    """Raises AWS's answers for another region's or account's function, and for two qualifiers that differ."""
     match = REFERENCE.fullmatch(function_name)
     if match is None:
         raise errors.invalid_parameter(f"Invalid function name: {function_name}")

@@ -1,4 +1,4 @@
-"""What the machine says of an environment's processes: their memory, and whose connection is whose (Linux)."""
+"""What Linux says of an environment's processes: their memory, and whose connection is whose."""
 
 from __future__ import annotations
 

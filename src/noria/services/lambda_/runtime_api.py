@@ -188,7 +188,7 @@ class _Connection(asyncio.Protocol):
                 b"400 Bad Request", b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}'
             )
         elif too_large:
-            body = b'{"errorMessage":"Exceeded maximum allowed payload size","errorType":"RequestEntityTooLarge"}'
+            body = b'{"errorMessage":"Exceeded maximum payload size","errorType":"RequestEntityTooLarge"}'
             self._send(b"413 Request Entity Too Large", body)
         else:
             self._send(b"202 Accepted", ACCEPTED)

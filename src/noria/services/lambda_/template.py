@@ -134,7 +134,7 @@ class Template:
             on_exit(status)
 
     def _lost(self) -> None:
-        """The template is gone or unusable: whatever it forked is killed (it does so itself, unless it was)."""
+        """The template is gone or unusable: what it forked is killed (by itself, if it can)."""
         if self._socket is None:
             return
         asyncio.get_running_loop().remove_reader(self._socket.fileno())

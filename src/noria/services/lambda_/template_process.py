@@ -3,12 +3,16 @@
 A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, nothing of Noria imported), with
 ``python -S template_process.py FD LIBRARIES``. FD is a stream socket to the server; each message is a line of
 JSON. To here: ``{"fork": {…}, "id": n}`` with the write end of the output pipe, and ``{"kill": pid}``. From
-here: ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and ``{"exit": pid, "status": wait status}``.
+here: ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and, once nothing is left of an
+environment, ``{"exit": pid, "status": wait status}``.
 
 It must stay single-threaded (it forks) and must not import what packages bring themselves (boto3, urllib3).
 When the socket closes, which a server that is killed does too, everything that was forked here is killed.
 """
 
+from __future__ import annotations
+
+import contextlib
 import ctypes
 import gc
 import json
@@ -19,30 +23,36 @@ import signal
 import site
 import socket
 import sys
+from typing import Any, NoReturn
 
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 MESSAGE_BYTES = 1 << 20
 SWEEPS = 1000  # rounds of killing what processes left behind; each round kills a generation
 
-libc = ctypes.CDLL(None) if LINUX else None
+
+def process_control(option: int, value: int) -> None:
+    if LINUX:
+        ctypes.CDLL(None).prctl(option, value)
 
 
 class Template:
     """The loop of the template; `run` returns in each forked child, with what it was asked to be."""
 
-    def __init__(self, control):
+    def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.environments = {}  # pid → its AWS_LAMBDA_RUNTIME_API, by which its processes are known
+        self.environments: dict[
+            int, str
+        ] = {}  # pid → its AWS_LAMBDA_RUNTIME_API, by which its processes are known
         self.received = b""
-        self.fds = []
+        self.fds: list[int] = []
         self.wakeup, wakeup = os.pipe()
         os.set_blocking(self.wakeup, False)
         os.set_blocking(wakeup, False)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def run(self):
+    def run(self) -> tuple[dict[str, Any], int]:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         poll.register(self.wakeup, select.POLLIN)
@@ -56,7 +66,7 @@ class Template:
                 if child is not None:
                     return child
 
-    def read(self):
+    def read(self) -> tuple[dict[str, Any], int] | None:
         data, fds, _, _ = socket.recv_fds(
             self.control, MESSAGE_BYTES, 16, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
         )
@@ -76,7 +86,7 @@ class Template:
                 return child
         return None
 
-    def fork(self, spec, number, output):
+    def fork(self, spec: dict[str, Any], number: int, output: int) -> tuple[dict[str, Any], int] | None:
         """The child's spec and output descriptor in the child, None in the template."""
         template = os.getpid()
         try:
@@ -93,13 +103,13 @@ class Template:
         self.send({"pid": pid, "id": number})
         return None
 
-    def send(self, message):
+    def send(self, message: dict[str, Any]) -> None:
         try:
             self.control.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             self.end()
 
-    def reap(self):
+    def reap(self) -> None:
         ended = []
         while True:
             try:
@@ -117,7 +127,7 @@ class Template:
         for pid, status in ended:
             self.send({"exit": pid, "status": status})
 
-    def sweep(self):
+    def sweep(self) -> None:
         """Kill what ended environments left: as the subreaper, this process inherits it."""
         for _ in range(SWEEPS):
             orphans = [
@@ -130,12 +140,12 @@ class Template:
             for pid in orphans:
                 os.waitpid(pid, 0)
 
-    def is_of_a_living(self, pid):
+    def is_of_a_living(self, pid: int) -> bool:
         """Whether a process that lost its parent belongs to an environment that still lives."""
         try:
             if os.getsid(pid) in self.environments:
                 return True
-            with open("/proc/%d/environ" % pid, "rb") as file:
+            with open(f"/proc/{pid}/environ", "rb") as file:
                 variables = file.read().split(b"\0")
         except OSError:
             return False
@@ -143,7 +153,7 @@ class Template:
             b"AWS_LAMBDA_RUNTIME_API=" + api.encode() in variables for api in self.environments.values()
         )
 
-    def end(self):
+    def end(self) -> NoReturn:
         """The server is gone, or wants this process gone."""
         for pid in self.environments:
             kill_group(pid)
@@ -153,41 +163,38 @@ class Template:
         os._exit(0)
 
 
-def own_children():
+def own_children() -> list[int]:
     if not LINUX:
         return []
     try:
-        with open("/proc/self/task/%d/children" % os.getpid()) as file:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
             return [int(pid) for pid in file.read().split()]
     except OSError:
         return []
 
 
-def kill_group(pid):
-    try:
+def kill_group(pid: int) -> None:
+    with contextlib.suppress(OSError):  # it is empty, or was not made yet
         os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass  # it is empty, or was not made yet
 
 
-def become_a_process_of_its_own(template):
+def become_a_process_of_its_own(template: int) -> None:
     os.setsid()
-    if LINUX:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != template:  # it died before
-            os._exit(1)
+    process_control(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != template:  # it died before that
+        os._exit(1)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def limit(what, value):
+def limit(what: int, value: int) -> None:
     _, hard = resource.getrlimit(what)
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
     resource.setrlimit(what, (value, value))
 
 
-def enter(spec, output):
+def enter(spec: dict[str, Any], output: int) -> None:
     """Make this process what the spec says: output, limits, variables, directory, paths."""
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -207,15 +214,15 @@ def enter(spec, output):
     sys.argv = ["bootstrap.py", spec["environment"]["_HANDLER"]]
 
 
-def preload(libraries):
-    """Import awslambdaric, all but its native client: that one reads the address it talks to when it is loaded."""
+def preload(libraries: str) -> None:
+    """Import awslambdaric, but not its native client: that one reads its address when it is loaded."""
     sys.path[:] = [path for path in sys.path if path and path != os.path.dirname(os.path.abspath(__file__))]
     sys.path.append(libraries)
     site.setquit()
     site.setcopyright()
     site.sethelper()
-    sys.modules["runtime_client"] = None
-    import concurrent.futures.thread  # what awslambdaric waits with, from Python 3.12 on
+    sys.modules["runtime_client"] = None  # type: ignore[assignment]
+    import concurrent.futures.thread  # noqa: F401  what awslambdaric waits with, from Python 3.12 on
 
     import awslambdaric.__main__
     import awslambdaric.lambda_literals  # noqa: F401  what an unhandled exception imports
@@ -223,7 +230,7 @@ def preload(libraries):
     del sys.modules["runtime_client"]
 
 
-def handle_invocations():
+def handle_invocations() -> None:
     """From here on as AWS's own bootstrap does it."""
     import awslambdaric.lambda_runtime_client as client_module
     import runtime_client
@@ -235,8 +242,7 @@ def handle_invocations():
 
 
 if __name__ == "__main__":
-    if LINUX:
-        libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    process_control(PR_SET_CHILD_SUBREAPER, 1)
     preload(sys.argv[2])
     gc.collect()
     gc.freeze()
