@@ -13,6 +13,7 @@ async def world() -> AsyncIterator[World]:
     store = SqliteStore(None)
     await store.start()
     world = World(store)
+    await world.api.start()
     yield world
     await world.api.reset(ACCOUNT)
     await store.close()

@@ -146,6 +146,11 @@ async def test_a_queue_that_does_not_exist_is_refused(world: World) -> None:
     )
 
 
+async def test_a_queue_of_another_region_does_not_exist_for_lambda(world: World) -> None:
+    error = await refused(world, event_source_arn=QUEUE_ARN.replace("us-east-1", "eu-west-1"))
+    assert error.message.startswith("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueue")
+
+
 async def test_a_visibility_timeout_below_the_functions_timeout_is_refused(world: World) -> None:
     world.timeout = 60
     error = await refused(world)

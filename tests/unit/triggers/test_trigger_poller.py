@@ -360,6 +360,17 @@ async def test_a_stop_waits_no_longer_than_its_bound_and_the_message_is_not_lost
     assert len(world.queue.messages) == 1
 
 
+async def test_a_mapping_made_while_the_server_stops_delivers_after_the_next_start(world: World) -> None:
+    await world.api.stop()
+    world.queue.send("a")
+    await world.create()
+    await settle()
+    assert world.events == []
+    await world.api.start()
+    await settle()
+    assert world.bodies() == [["a"]]
+
+
 async def test_mappings_resume_after_a_restart_and_disabled_ones_do_not(world: World) -> None:
     await world.create()
     await settle()

@@ -36,17 +36,20 @@ class TriggersApi:
         self._checks = Checks(functions, roles, permissions, caller)
         self._surroundings = Surroundings(functions, roles, caller, clock)
         self._clock = clock
+        self._running = False
         self._pollers: dict[str, Poller] = {}  # by UUID
         self._ending: set[asyncio.Task[None]] = set()  # stops of pollers that were replaced or removed
         self._changing = asyncio.Lock()  # a queue and a function have one mapping, also when two ask at once
 
     async def start(self) -> None:
         """Every enabled mapping polls again."""
+        self._running = True
         for mapping in await self._mappings.all():
             self._poll(mapping)
 
     async def stop(self) -> None:
         """No more deliveries; running batches finish, within limits.STOP_GRACE_S."""
+        self._running = False
         for uuid in list(self._pollers):
             self._end(uuid)
         if self._ending:
@@ -71,6 +74,8 @@ class TriggersApi:
         function_response_types: Sequence[str] = (),
     ) -> dict[str, Any]:
         queue = parse_queue(event_source_arn)
+        if queue.region != ctx.region:
+            raise errors.no_such_queue()  # Lambda looks in its own region only
         check_batch(batch_size, maximum_batching_window_in_seconds)
         mapping = Mapping(
             uuid=str(uuids.uuid4()),
@@ -177,7 +182,7 @@ class TriggersApi:
         return mapping.describe(last_result=poller.last_result if poller else None)
 
     def _poll(self, mapping: Mapping) -> None:
-        if mapping.enabled:
+        if mapping.enabled and self._running:
             self._pollers[mapping.uuid] = Poller(mapping, self._surroundings)
 
     def _end(self, uuid: str) -> None:

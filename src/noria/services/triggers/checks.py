@@ -48,7 +48,7 @@ class Checks(msgspec.Struct, frozen=True):
                 LAMBDA_SERVICE_PRINCIPAL,
             )
         except AwsError as error:
-            raise errors.queue_refused(error) from error
+            raise errors.queue_refused(error.query_code, error.message) from error
         visibility_timeout_s = int(answer["Attributes"]["VisibilityTimeout"])
         if visibility_timeout_s < timeout_s:
             raise errors.invalid_parameter(

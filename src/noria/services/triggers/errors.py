@@ -31,11 +31,15 @@ def role_lacks(operation: str) -> AwsError:
     )
 
 
-def queue_refused(error: AwsError) -> AwsError:
+def queue_refused(code: str, message: str) -> AwsError:
+    """code: SQS's, as its Query protocol has it."""
     return invalid_parameter(
-        f"Error occurred while ReceiveMessage. SQS Error Code: {error.query_code}."
-        f" SQS Error Message: {error.message}"
+        f"Error occurred while ReceiveMessage. SQS Error Code: {code}. SQS Error Message: {message}"
     )
+
+
+def no_such_queue() -> AwsError:
+    return queue_refused("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
 
 
 def mapping_exists(source_arn: str, function_name: str, uuid: str) -> AwsError:
