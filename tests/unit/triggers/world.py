@@ -124,7 +124,7 @@ class World:
     # ports.Functions
 
     async def exists(self, function_arn: str) -> bool:
-        return function_arn == FUNCTION_ARN and self.role is not None
+        return function_arn.startswith(FUNCTION_ARN) and self.role is not None
 
     async def role_arn(self, function_arn: str) -> str | None:
         return self.role if function_arn == FUNCTION_ARN else None

@@ -29,6 +29,10 @@ class InvokableFunctions:
         function = await self._get(function_arn)
         return None if function is None else function.role
 
+    async def timeout_s(self, function_arn: str) -> int | None:
+        function = await self._get(function_arn)
+        return None if function is None else function.timeout_s
+
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Raises ResourceNotFoundException, ResourceConflictException, TooManyRequestsException, …"""
         function = await self._get(function_arn)

@@ -8,7 +8,7 @@ from noria.errors import AwsError
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Functions, Permissions, Roles
 from noria.services.triggers import errors
 from noria.services.triggers.limits import MAX_BATCH_WITHOUT_WINDOW
-from noria.services.triggers.names import Queue, unqualified
+from noria.services.triggers.names import Queue, name_of, unqualified
 
 # What Lambda calls on the queue as the execution role.
 QUEUE_OPERATIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
@@ -21,7 +21,9 @@ class Checks(msgspec.Struct, frozen=True):
     caller: Caller
 
     async def function_exists(self, function_arn: str) -> None:
-        if not await self.functions.exists(unqualified(function_arn)):
+        arn = unqualified(function_arn)
+        versioned = ":" in name_of(arn)  # there are no versions and aliases yet
+        if versioned or not await self.functions.exists(arn):
             raise errors.no_such_function()
 
     async def role_may_poll(self, function_arn: str, queue: Queue, session_name: str) -> None:
