@@ -1,7 +1,8 @@
 """The contract of a store. One contract suite runs over every implementation (tests/contract).
 
 A write that has returned is durable: it survives `kill -9` and power loss (not in an ephemeral store).
-A write that failed raises StoreError and has changed nothing. Everything is called on the event loop.
+A write that failed raises StoreError and has changed nothing, unless the disk failed to make it durable: then
+it may or may not appear later, as after a lost answer. Everything is called on the event loop.
 """
 
 from __future__ import annotations
@@ -61,9 +62,14 @@ class Records(Protocol):
 class Store(Protocol):
     """All of it."""
 
-    records: Records
-    messages: Messages
-    log_events: LogEvents
+    @property
+    def records(self) -> Records: ...
+
+    @property
+    def messages(self) -> Messages: ...
+
+    @property
+    def log_events(self) -> LogEvents: ...
 
     async def start(self) -> None:
         """Open, migrate, and make ready. Raises StoreError."""
