@@ -11,7 +11,7 @@ from noria.protocol.models import Operation, ServiceModel
 
 
 class Route:
-    """Which operation a request is for. uri_params: the path's parameters, percent-decoded, by member name."""
+    """Which operation a request is for. uri_params: the path's parameters, decoded, by their wire name."""
 
     __slots__ = ("operation", "uri_params")
 
@@ -40,7 +40,8 @@ class Codec(Protocol):
         """The api method's keyword arguments (not validated yet, see `validate`).
 
         Keys are `Operation.arguments`; nested structures keep the model's member names; blobs are bytes,
-        timestamps float seconds. Members absent or null are left out. Raises AwsError (SerializationException).
+        timestamps float seconds. Members absent or null are left out. Raises AwsError
+        (SerializationException).
         """
 
     def encode(self, operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:

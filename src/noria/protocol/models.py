@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,10 @@ class Member:
 
 
 class Shape:
-    """One shape. type: structure, list, map, string, integer, long, float, double, boolean, blob, timestamp."""
+    """One shape.
+
+    type: structure, list, map, string, integer, long, float, double, boolean, blob or timestamp.
+    """
 
     def __init__(self, service: ServiceModel, name: str, definition: Mapping[str, Any]) -> None:
         self.name = name
@@ -127,6 +130,11 @@ class ServiceModel:
     def operation_names(self) -> Iterable[str]:
         return self._operations.keys()
 
+    def operation_uris(self) -> Iterable[tuple[str, str, str]]:
+        """Name, HTTP method and URI template of each operation, without building them."""
+        for name, operation in self._operations.items():
+            yield name, operation["http"]["method"], operation["http"]["requestUri"]
+
     def operation(self, name: str) -> Operation | None:
         """The operation; None where the model has none of that name."""
         built = self._built_operations.get(name)
@@ -154,7 +162,7 @@ def _data_dir() -> Path:
     return Path(spec.origin).parent / "data"
 
 
-@lru_cache(maxsize=None)  # a handful of services exists
+@cache  # a handful of services exists
 def load_service(name: str) -> ServiceModel:
     """The newest version of a service's model. Raises FileNotFoundError for a name botocore has not."""
     versions = _data_dir() / name

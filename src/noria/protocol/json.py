@@ -1,0 +1,88 @@
+"""JSON 1.0 and 1.1: the operation in ``X-Amz-Target``, the members in the body (SQS, CloudWatch Logs)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from noria.errors import AwsError
+from noria.http.types import Request, Response
+from noria.protocol import jsonvalues
+from noria.protocol.codec import Route
+from noria.protocol.errors import unknown_operation
+from noria.protocol.models import Operation, ServiceModel
+
+# Errors of the frame around the services write their text as ``Message``; so AWS does, errors of the services
+# and of signatures write what their shape says, ``message`` mostly.
+_CAPITAL_MESSAGE = frozenset({"AccessDeniedException", "SerializationException"})
+
+Members = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+class JsonCodec:
+    """See `codec.Codec`."""
+
+    protocol = "json"
+
+    def __init__(self, service: ServiceModel) -> None:
+        self.service = service
+        self._content_type = f"application/x-amz-json-{service.json_version}"
+        self._readers = jsonvalues.Readers()
+        self._writers = jsonvalues.Writers()
+        self._decoders: dict[str, Members] = {}
+        self._encoders: dict[str, Members] = {}
+        self._routes: dict[str, Route] = {}
+
+    def route(self, request: Request) -> Route:
+        target = request.headers.get("x-amz-target", "")
+        route = self._routes.get(target)
+        if route is None:
+            prefix, _, name = target.rpartition(".")
+            operation = self.service.operation(name)
+            if operation is None or prefix != self.service.target_prefix:
+                raise unknown_operation(400)
+            route = self._routes[target] = Route(operation, {})
+        return route
+
+    def decode(self, request: Request, operation: Operation, uri_params: Mapping[str, str]) -> dict[str, Any]:
+        decoder = self._decoders.get(operation.name)
+        if decoder is None:
+            decoder = self._readers.members(operation.arguments.items())
+            self._decoders[operation.name] = decoder
+        return decoder(jsonvalues.parse(request.body))
+
+    def encode(self, operation: Operation, result: Mapping[str, Any], request_id: str) -> Response:
+        if operation.output is None:
+            return self._response(200, b"", request_id)
+        encoder = self._encoders.get(operation.name)
+        if encoder is None:
+            encoder = self._writers.members(operation.output.members.values())
+            self._encoders[operation.name] = encoder
+        return self._response(200, jsonvalues.encode(encoder(result)), request_id)
+
+    def encode_error(self, error: AwsError, request_id: str) -> Response:
+        shape = self.service.error_shape(error.code)
+        body: dict[str, Any] = {"__type": self._type(error.code, shape is not None)}
+        if error.message:
+            capital = "Message" in shape.members if shape else error.code in _CAPITAL_MESSAGE
+            body["Message" if capital else "message"] = error.message
+        body.update((name, value) for name, value in error.members.items() if value is not None)
+        status = error.status
+        if status < 500 and not self.service.query_compatible:
+            status = 400  # the only one that JSON services know
+        response = self._response(status, jsonvalues.encode(body), request_id)
+        if self.service.query_compatible:
+            header = ("x-amzn-query-error", f"{error.query_code};{error.fault}")
+            response.headers = [*response.headers, header]
+        return response
+
+    def _type(self, code: str, modelled: bool) -> str:
+        """JSON 1.0 names the error's namespace, JSON 1.1 does not."""
+        if self.service.json_version != "1.0":
+            return code
+        namespace = f"com.amazonaws.{self.service.name}" if modelled else "com.amazon.coral.service"
+        return f"{namespace}#{code}"
+
+    def _response(self, status: int, body: bytes, request_id: str) -> Response:
+        headers = [("x-amzn-RequestId", request_id), ("Content-Type", self._content_type)]
+        return Response(status, body, headers)
