@@ -100,8 +100,8 @@ class App:
 
         credentials = Credentials(open_root_credentials(settings.data_dir, settings.account))
         directory = IamDirectory(store.records)
-        authorizer = Authorizer(directory, settings.auth, DENIALS)
-        roles = RoleSessions(directory, credentials, clock)
+        authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
+        roles = RoleSessions(directory, credentials, authorizer, clock)
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer)
 
         sqs = SqsApi(store, clock)

@@ -167,10 +167,7 @@ class Gateway:
     async def _call(
         self, ctx: RequestContext, bound: Bound, params: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        action = bound.action
-        if action.needs_permission:
-            conditions = action.conditions(ctx, params) if action.conditions else None
-            await self._authorizer.require(ctx, action.name, action.resource(ctx, params), conditions)
+        await self._authorizer.authorize(ctx, bound.action, params)
         return await bound.method(ctx, **params)
 
     async def call(

@@ -135,7 +135,8 @@ def test_an_assumed_role_does_what_its_policy_allows_and_nothing_else(
         403,
         "AccessDenied",
         f"User: {session_arn(sender, 'second')} is not authorized to perform: iam:GetRole "
-        f"on resource: {caller} because no identity-based policy allows the iam:GetRole action",
+        f"on resource: role {caller.rpartition('/')[2]} "
+        "because no identity-based policy allows the iam:GetRole action",
     ):
         server.client("iam", keys).get_role(RoleName=caller.rpartition("/")[2])
 

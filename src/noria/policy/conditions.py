@@ -24,6 +24,7 @@ ValueTest = Callable[[str, Context], bool]
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?")
 EPOCH = re.compile(r"[0-9]{1,15}")
+MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 class ConditionError(ValueError):
@@ -35,11 +36,11 @@ def number(text: str) -> Decimal | None:
 
 
 def instant(text: str) -> float | None:
-    """Seconds since the epoch, from those or from ISO 8601 (W3C's profile; UTC where no zone is said)."""
+    """Seconds since the epoch, from those (so ``2026`` is no year) or from ISO 8601, UTC where no zone is."""
     if EPOCH.fullmatch(text):
         return float(text)
-    if re.fullmatch(r"[0-9]{4}(-[0-9]{2})?", text):
-        text = (text + "-01-01")[:10]
+    if MONTH.fullmatch(text):
+        text += "-01"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

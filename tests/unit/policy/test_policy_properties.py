@@ -1,0 +1,145 @@
+"""What holds for every policy, whatever is in it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noria.context import Principal
+from noria.policy.document import parse_identity_policy
+from noria.policy.evaluate import Decision, PolicyRequest, evaluate
+from noria.policy.match import Pattern, Style
+
+PRINCIPAL = Principal("user", "1" * 12, "arn:aws:iam::111111111111:user/ann", "AIDA", "ann")
+
+actions = st.sampled_from(["sqs:*", "*", "sqs:Send*", "sqs:SendMessage", "logs:*", "sqs:?endMessage"])
+names = st.sampled_from(["sqs:SendMessage", "sqs:SendMessageBatch", "sqs:DeleteQueue", "logs:PutLogEvents"])
+resources = st.sampled_from(
+    ["*", "arn:aws:sqs:*", "arn:aws:sqs:*:*:a*", "arn:aws:sqs:r:1:a", "arn:aws:sqs:r:1:${aws:username}"]
+)
+arns = st.sampled_from(["arn:aws:sqs:r:1:a", "arn:aws:sqs:r:1:ann", "arn:aws:sqs:r:1:b", "*"])
+contexts = st.dictionaries(st.sampled_from(["aws:username", "aws:k"]), st.sampled_from(["ann", "a"]))
+conditions = st.sampled_from(
+    [{}, {"StringEquals": {"aws:k": "a"}}, {"StringNotLike": {"aws:k": "a*"}}, {"Null": {"aws:k": "true"}}]
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "Effect": draw(st.sampled_from(["Allow", "Deny"])),
+        draw(st.sampled_from(["Action", "NotAction"])): draw(actions),
+        draw(st.sampled_from(["Resource", "NotResource"])): draw(resources),
+        "Condition": draw(conditions),
+    }
+
+
+requests = st.builds(PolicyRequest, st.just(PRINCIPAL), names, arns, contexts)
+
+
+def decide(request: PolicyRequest, *documents: list[dict[str, Any]]) -> Decision:
+    policies = [
+        parse_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": document}))
+        for document in documents
+        if document
+    ]
+    return evaluate(request, policies)
+
+
+@given(requests, st.lists(statements(), max_size=4), st.data())
+def test_a_deny_always_wins(
+    request: PolicyRequest, others: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    deny = {"Effect": "Deny", "Action": request.action, "Resource": "*"}
+    place = data.draw(st.integers(0, len(others)))
+    decision = decide(request, [*others[:place], deny, *others[place:]])
+    assert decision.explicit
+    assert not decision.allowed
+
+
+@given(requests, st.lists(statements(), max_size=4), statements())
+def test_another_allow_never_forbids(
+    request: PolicyRequest, others: list[dict[str, Any]], statement: dict[str, Any]
+) -> None:
+    if decide(request, others).allowed:
+        assert decide(request, [*others, statement | {"Effect": "Allow"}]).allowed
+
+
+@given(requests, st.lists(statements(), max_size=4), statements())
+def test_another_deny_never_allows(
+    request: PolicyRequest, others: list[dict[str, Any]], statement: dict[str, Any]
+) -> None:
+    if not decide(request, others).allowed:
+        assert not decide(request, [*others, statement | {"Effect": "Deny"}]).allowed
+
+
+@given(requests, st.lists(statements(), max_size=5), st.randoms(use_true_random=False))
+def test_neither_order_nor_the_split_into_documents_matters(
+    request: PolicyRequest, document: list[dict[str, Any]], order: random.Random
+) -> None:
+    shuffled = order.sample(document, len(document))
+    assert decide(request, document) == decide(request, *([statement] for statement in shuffled))
+
+
+@given(requests, st.lists(statements(), max_size=3), st.lists(statements(), min_size=1, max_size=3))
+def test_a_session_policy_never_widens(
+    request: PolicyRequest, role: list[dict[str, Any]], session: list[dict[str, Any]]
+) -> None:
+    text = json.dumps({"Version": "2012-10-17", "Statement": session})
+    narrowed = PolicyRequest(
+        Principal("assumed-role", "1" * 12, "arn", "AROA:s", "R", (text,)),
+        request.action,
+        request.resource,
+        request.conditions,
+    )
+    both = decide(request, role).allowed and decide(request, session).allowed
+    assert decide(narrowed, role).allowed is both
+
+
+@given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
+def test_wildcards_match_as_their_regular_expression_does(pattern: str, text: str) -> None:
+    expected = re.fullmatch(pattern.replace("*", ".*").replace("?", "."), text) is not None
+    styles: tuple[Style, ...] = ("text", "resource", "arn")  # without colons they are one
+    for style in styles:
+        match = Pattern(pattern, style, variables=True).fixed
+        assert match is not None
+        assert match(text) is expected
+
+
+@given(st.text("ab:*?", max_size=8), st.text("ab:", max_size=8))
+def test_no_style_matches_more_than_plain_text_does(pattern: str, text: str) -> None:
+    plain = Pattern(pattern, "text", variables=False).fixed
+    resource = Pattern(pattern, "resource", variables=False).fixed
+    arn = Pattern(pattern, "arn", variables=False).fixed
+    assert plain is not None
+    assert resource is not None
+    assert arn is not None
+    assert arn(text) <= resource(text) <= plain(text)
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 3000 + "b", "?*" * 3000, "*" * 6000 + "b", "a*" * 3000 + "?b"])
+def test_a_bomb_of_wildcards_takes_time_linear_in_the_text(pattern: str) -> None:
+    """A backtracking matcher would need longer than the universe has; twice the text costs about twice."""
+    match = Pattern(pattern, "resource", variables=True).fixed
+    assert match is not None
+    began = time.perf_counter()
+    match("a" * 2048)
+    assert time.perf_counter() - began < 2
+
+
+def test_a_million_decisions_about_the_exercise_take_seconds() -> None:
+    """A hundredth of them here, with room for a slow machine: the mark is 3 s for the million."""
+    queue = "arn:aws:sqs:us-west-1:939096940193:activity25"
+    exercise = {"Sid": "VisualEditor0", "Effect": "Allow", "Action": "sqs:*", "Resource": queue}
+    policy = parse_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": [exercise]}))
+    began = time.perf_counter()
+    for _ in range(10_000):
+        assert evaluate(PolicyRequest(PRINCIPAL, "sqs:SendMessage", queue, {}), [policy]).allowed
+    assert time.perf_counter() - began < 0.3
