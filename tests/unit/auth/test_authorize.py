@@ -44,7 +44,7 @@ def identity(*statements: dict[str, Any]) -> Policy:
     return parse_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
 
 
-def statement(effect: str, action: str, resource: str = "*", **condition: Any) -> dict[str, Any]:
+def statement(effect: str, action: str, resource: str = "*", /, **condition: Any) -> dict[str, Any]:
     return {"Effect": effect, "Action": action, "Resource": resource, "Condition": condition}
 
 

@@ -1,0 +1,436 @@
+"""IAM's operations over a store: what they do, and AWS's words when they do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from botocore import xform_name
+
+from noria.clock import ManualClock
+from noria.context import RequestContext, root_principal
+from noria.errors import AwsError
+from noria.services.iam import actions, limits
+from noria.services.iam.api import IamApi
+from noria.store.sqlite.store import SqliteStore
+
+ACCOUNT, OTHER = "111111111111", "222222222222"
+NOW_S = 1_700_000_000
+BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+QUEUES = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+
+
+def document(resource: str = "*", **more: Any) -> str:
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": resource, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def padded(length: int) -> str:
+    """A valid policy of `length` characters."""
+    return document("arn:aws:sqs:*:*:" + "q" * (length - len("".join(document("arn:aws:sqs:*:*:").split()))))
+
+
+def ctx(account: str = ACCOUNT) -> RequestContext:
+    return RequestContext("r", "iam", "Op", account, "us-east-1", root_principal(account), NOW_S * 1000)
+
+
+@pytest.fixture
+async def iam() -> AsyncIterator[IamApi]:
+    store = SqliteStore(None)
+    await store.start()
+    yield IamApi(store.records, ManualClock())
+    await store.close()
+
+
+class refused:
+    """The block is answered with this error."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        self.expected = (status, code, text)
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        assert isinstance(error, AwsError)
+        assert (error.status, error.code, error.message) == self.expected
+        return True
+
+
+def no_role(name: str) -> refused:
+    return refused(404, "NoSuchEntity", f"The role with name {name} cannot be found.")
+
+
+def no_policy(arn: str) -> refused:
+    return refused(404, "NoSuchEntity", f"Policy {arn} was not found.")
+
+
+async def role(iam: IamApi, name: str = "R", **more: Any) -> dict[str, Any]:
+    created: dict[str, Any] = await iam.create_role(
+        ctx(), role_name=name, assume_role_policy_document=TRUST, **more
+    )
+    return {key: value for key, value in created["Role"].items() if value is not None}
+
+
+async def policy(iam: IamApi, name: str = "P", **more: Any) -> dict[str, Any]:
+    created = await iam.create_policy(ctx(), policy_name=name, policy_document=document(), **more)
+    found: dict[str, Any] = created["Policy"]
+    return found
+
+
+def test_every_operation_has_its_action() -> None:
+    methods = {name for name in dir(IamApi) if not name.startswith("_")} - {"start", "stop", "reset"}
+    assert methods == {xform_name(operation) for operation in actions.ACTIONS}
+    assert all(action.name == f"iam:{name}" for name, action in actions.ACTIONS.items())
+
+
+async def test_a_created_policy_is_shown_as_aws_shows_it(iam: IamApi) -> None:
+    created = await policy(iam, description="queues")
+    assert created.pop("PolicyId").startswith("ANPA")
+    assert created == {
+        "PolicyName": "P",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:policy/P",
+        "Path": "/",
+        "DefaultVersionId": "v1",
+        "AttachmentCount": 0,
+        "PermissionsBoundaryUsageCount": 0,
+        "IsAttachable": True,
+        "CreateDate": NOW_S,
+        "UpdateDate": NOW_S,
+    }
+    got = (await iam.get_policy(ctx(), policy_arn=created["Arn"]))["Policy"]
+    assert got.pop("PolicyId").startswith("ANPA")
+    assert got == created | {"Description": "queues", "Tags": []}
+
+
+async def test_a_policys_document_comes_back_percent_encoded(iam: IamApi) -> None:
+    text = document("arn:aws:sqs:*:*:a%3Ab", Sid="A")
+    arn = (await iam.create_policy(ctx(), policy_name="P", policy_document=text))["Policy"]["Arn"]
+    version = (await iam.get_policy_version(ctx(), policy_arn=arn, version_id="v1"))["PolicyVersion"]
+    assert version["Document"].startswith("%7B%22Version%22%3A%20%222012-10-17%22")
+    assert unquote(version["Document"]) == text
+    assert (version["VersionId"], version["IsDefaultVersion"], version["CreateDate"]) == ("v1", True, NOW_S)
+    assert await iam.list_policy_versions(ctx(), policy_arn=arn) == {
+        "Versions": [{"VersionId": "v1", "IsDefaultVersion": True, "CreateDate": NOW_S}],
+        "IsTruncated": False,
+    }
+    text = f"Policy {arn} version v2 does not exist or is not attachable."
+    async with refused(404, "NoSuchEntity", text):
+        await iam.get_policy_version(ctx(), policy_arn=arn, version_id="v2")
+
+
+async def test_a_path_is_part_of_the_arn(iam: IamApi) -> None:
+    assert (await policy(iam, path="/team/a/"))["Arn"] == f"arn:aws:iam::{ACCOUNT}:policy/team/a/P"
+    assert (await role(iam, path="/team/b/"))["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/team/b/R"
+    await iam.get_policy(ctx(), policy_arn=f"arn:aws:iam::{ACCOUNT}:policy/team/a/P")
+    async with no_policy(f"arn:aws:iam::{ACCOUNT}:policy/P"):
+        await iam.get_policy(ctx(), policy_arn=f"arn:aws:iam::{ACCOUNT}:policy/P")
+
+
+async def test_names_are_unique_whatever_their_case_and_path(iam: IamApi) -> None:
+    await policy(iam)
+    text = "A policy called p already exists. Duplicate names are not allowed."
+    async with refused(409, "EntityAlreadyExists", text):
+        await policy(iam, "p", path="/other/")
+    await role(iam)
+    async with refused(409, "EntityAlreadyExists", "Role with name r already exists."):
+        await role(iam, "r", path="/other/")
+
+
+async def test_accounts_do_not_see_each_other(iam: IamApi) -> None:
+    arn = (await policy(iam))["Arn"]
+    await role(iam)
+    async with no_policy(arn):
+        await iam.get_policy(ctx(OTHER), policy_arn=arn)
+    async with no_role("R"):
+        await iam.get_role(ctx(OTHER), role_name="R")
+    assert (await iam.list_roles(ctx(OTHER)))["Roles"] == []
+    assert (await iam.list_policies(ctx(OTHER), scope="Local"))["Policies"] == []
+
+
+@pytest.mark.parametrize(
+    "arn", ["policy-name-is-no-arn", "arn:aws:iam::1:policy/P", f"arn:aws:iam::{ACCOUNT}:role/R"]
+)
+async def test_a_broken_arn_is_refused(iam: IamApi, arn: str) -> None:
+    await role(iam)
+    broken = (400, "ValidationError", "Invalid ARN:  Could not be parsed!")
+    async with refused(*broken):
+        await iam.attach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    async with refused(*broken):
+        await iam.detach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    async with refused(*broken):
+        await iam.get_policy(ctx(), policy_arn=arn)
+
+
+async def test_the_managed_policies_are_awss(iam: IamApi) -> None:
+    assert (await iam.get_policy(ctx(), policy_arn=BASIC))["Policy"] == {
+        "PolicyName": "AWSLambdaBasicExecutionRole",
+        "PolicyId": "ANPAJNCQGXC42545SKXIK",
+        "Arn": BASIC,
+        "Path": "/service-role/",
+        "DefaultVersionId": "v1",
+        "AttachmentCount": 0,
+        "PermissionsBoundaryUsageCount": 0,
+        "IsAttachable": True,
+        "Description": "Provides write permissions to CloudWatch Logs.",
+        "CreateDate": 1428591823,
+        "UpdateDate": 1428591823,
+        "Tags": [],
+    }
+    logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    sqs = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    for arn, granted in ((BASIC, logs), (QUEUES, sqs + logs)):
+        version = await iam.get_policy_version(ctx(), policy_arn=arn, version_id="v1")
+        assert json.loads(unquote(version["PolicyVersion"]["Document"])) == {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": granted, "Resource": "*"}],
+        }
+    async with refused(403, "AccessDenied", f"Policy {BASIC} is outside your own account."):
+        await iam.delete_policy(ctx(), policy_arn=BASIC)
+
+
+async def test_policies_are_listed_by_scope_path_and_attachment(iam: IamApi) -> None:
+    await policy(iam, "A")
+    arn = (await policy(iam, "B", path="/team/"))["Arn"]
+    await role(iam)
+    await iam.attach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    await iam.attach_role_policy(ctx(), role_name="R", policy_arn=BASIC)
+
+    async def listed(**members: Any) -> dict[str, int]:
+        answer = await iam.list_policies(ctx(), **members)
+        assert answer["IsTruncated"] is False
+        return {shown["PolicyName"]: shown["AttachmentCount"] for shown in answer["Policies"]}
+
+    aws = {"AWSLambdaBasicExecutionRole": 1, "AWSLambdaSQSQueueExecutionRole": 0}
+    assert await listed() == {"A": 0, "B": 1} | aws
+    assert await listed(scope="Local") == {"A": 0, "B": 1}
+    assert await listed(scope="AWS") == aws
+    assert await listed(only_attached=True) == {"B": 1, "AWSLambdaBasicExecutionRole": 1}
+    assert await listed(path_prefix="/team/") == {"B": 1}
+    assert await listed(path_prefix="/none/") == {}
+
+
+async def test_lists_come_in_pages(iam: IamApi) -> None:
+    for number in range(5):
+        await role(iam, f"R{number}")
+    first = await iam.list_roles(ctx(), max_items=2)
+    assert [shown["RoleName"] for shown in first["Roles"]] == ["R0", "R1"]
+    assert first["IsTruncated"] is True
+    await iam.delete_role(ctx(), role_name="R1")
+    second = await iam.list_roles(ctx(), max_items=2, marker=first["Marker"])
+    assert [shown["RoleName"] for shown in second["Roles"]] == ["R2", "R3"]
+    third = await iam.list_roles(ctx(), max_items=2, marker=second["Marker"])
+    assert [shown["RoleName"] for shown in third["Roles"]] == ["R4"]
+    assert third["IsTruncated"] is False
+    assert "Marker" not in third
+    async with refused(400, "ValidationError", "Invalid Marker."):
+        await iam.list_roles(ctx(), marker="?")
+
+
+async def test_a_marker_is_never_longer_than_the_model_allows(iam: IamApi) -> None:
+    for letter in "ab":
+        await policy(iam, letter * 128, path="/" + "p" * 500 + "/")
+    answer = await iam.list_policies(ctx(), scope="Local", max_items=1)
+    assert len(answer["Marker"]) <= 320
+    rest = await iam.list_policies(ctx(), scope="Local", max_items=1, marker=answer["Marker"])
+    assert [shown["PolicyName"] for shown in rest["Policies"]] == ["b" * 128]
+
+
+async def test_a_created_role_is_shown_as_aws_shows_it(iam: IamApi) -> None:
+    created = await role(iam)
+    role_id = created["RoleId"]
+    assert role_id.startswith("AROA")
+    assert len(role_id) == 21
+    expected = {
+        "Path": "/",
+        "RoleName": "R",
+        "RoleId": role_id,
+        "Arn": f"arn:aws:iam::{ACCOUNT}:role/R",
+        "CreateDate": NOW_S,
+    }
+    assert unquote(created.pop("AssumeRolePolicyDocument")) == TRUST
+    assert created == expected
+    got = (await iam.get_role(ctx(), role_name="R"))["Role"]
+    assert unquote(got.pop("AssumeRolePolicyDocument")) == TRUST
+    assert got == expected | {"MaxSessionDuration": 3600, "Description": None, "RoleLastUsed": {}}
+    listed = (await iam.list_roles(ctx()))["Roles"][0]
+    assert unquote(listed.pop("AssumeRolePolicyDocument")) == TRUST
+    assert listed == expected | {"MaxSessionDuration": 3600, "Description": None}
+
+
+async def test_a_role_keeps_what_it_was_created_with(iam: IamApi) -> None:
+    created = await role(iam, description="works", max_session_duration=7200)
+    assert (created["Description"], created["MaxSessionDuration"]) == ("works", 7200)
+    got = (await iam.get_role(ctx(), role_name="R"))["Role"]
+    assert (got["Description"], got["MaxSessionDuration"]) == ("works", 7200)
+
+
+async def test_roles_are_listed_by_path(iam: IamApi) -> None:
+    await role(iam, "A")
+    await role(iam, "B", path="/team/x/")
+    answer = await iam.list_roles(ctx(), path_prefix="/team/")
+    assert [shown["RoleName"] for shown in answer["Roles"]] == ["B"]
+
+
+async def test_a_role_made_anew_has_another_id(iam: IamApi) -> None:
+    first = await role(iam)
+    await iam.delete_role(ctx(), role_name="R")
+    assert (await role(iam))["RoleId"] != first["RoleId"]
+
+
+async def test_whom_a_role_trusts_can_change(iam: IamApi) -> None:
+    await role(iam)
+    other = TRUST.replace("lambda.", "ec2.")
+    await iam.update_assume_role_policy(ctx(), role_name="R", policy_document=other)
+    got = (await iam.get_role(ctx(), role_name="R"))["Role"]
+    assert unquote(got["AssumeRolePolicyDocument"]) == other
+    async with refused(400, "MalformedPolicyDocument", "This policy contains invalid Json"):
+        await iam.update_assume_role_policy(ctx(), role_name="R", policy_document="{")
+    async with no_role("nobody"):
+        await iam.update_assume_role_policy(ctx(), role_name="nobody", policy_document=other)
+
+
+async def test_a_role_trusts_only_whom_there_is(iam: IamApi) -> None:
+    def trusting(arn: str) -> str:
+        statement = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"}
+        return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+    await role(iam, path="/team/")
+    existing = f"arn:aws:iam::{ACCOUNT}:role/team/R"
+    await iam.create_role(ctx(), role_name="S", assume_role_policy_document=trusting(existing))
+    await iam.create_role(ctx(), role_name="T", assume_role_policy_document=trusting(OTHER))
+    for missing in (f"arn:aws:iam::{ACCOUNT}:role/R", f"arn:aws:iam::{ACCOUNT}:user/ann"):
+        text = f'Invalid principal in policy: "AWS":"{missing}"'
+        async with refused(400, "MalformedPolicyDocument", text):
+            await iam.create_role(ctx(), role_name="U", assume_role_policy_document=trusting(missing))
+
+
+async def test_a_managed_policy_is_attached_once_and_detached(iam: IamApi) -> None:
+    arn = (await policy(iam, path="/team/"))["Arn"]
+    await role(iam)
+    for attached in (arn, BASIC, arn):
+        await iam.attach_role_policy(ctx(), role_name="R", policy_arn=attached)
+    assert await iam.list_attached_role_policies(ctx(), role_name="R") == {
+        "AttachedPolicies": [
+            {"PolicyName": "AWSLambdaBasicExecutionRole", "PolicyArn": BASIC},
+            {"PolicyName": "P", "PolicyArn": arn},
+        ],
+        "IsTruncated": False,
+    }
+    by_path = await iam.list_attached_role_policies(ctx(), role_name="R", path_prefix="/team/")
+    assert by_path["AttachedPolicies"] == [{"PolicyName": "P", "PolicyArn": arn}]
+    assert (await iam.get_policy(ctx(), policy_arn=arn))["Policy"]["AttachmentCount"] == 1
+    async with refused(409, "DeleteConflict", "Cannot delete a policy attached to entities."):
+        await iam.delete_policy(ctx(), policy_arn=arn)
+    await iam.detach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    async with no_policy(arn):
+        await iam.detach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    await iam.delete_policy(ctx(), policy_arn=arn)
+    async with no_policy(arn):
+        await iam.delete_policy(ctx(), policy_arn=arn)
+
+
+async def test_what_does_not_exist_is_not_attached(iam: IamApi) -> None:
+    await role(iam)
+    for arn in (f"arn:aws:iam::{ACCOUNT}:policy/none", "arn:aws:iam::aws:policy/AmazonNoneFullAccess"):
+        async with refused(404, "NoSuchEntity", f"Policy {arn} does not exist or is not attachable."):
+            await iam.attach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    async with no_role("nobody"):
+        await iam.attach_role_policy(ctx(), role_name="nobody", policy_arn=BASIC)
+
+
+async def test_a_role_has_ten_managed_policies_at_most(iam: IamApi) -> None:
+    await role(iam)
+    for number in range(10):
+        arn = (await policy(iam, f"P{number}"))["Arn"]
+        await iam.attach_role_policy(ctx(), role_name="R", policy_arn=arn)
+    async with refused(409, "LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10"):
+        await iam.attach_role_policy(ctx(), role_name="R", policy_arn=BASIC)
+    await iam.attach_role_policy(ctx(), role_name="R", policy_arn=arn)  # the tenth, again
+
+
+async def test_inline_policies_come_and_go(iam: IamApi) -> None:
+    await role(iam)
+    await iam.put_role_policy(ctx(), role_name="R", policy_name="b", policy_document=document())
+    await iam.put_role_policy(ctx(), role_name="R", policy_name="a", policy_document=document())
+    changed = document("arn:aws:sqs:*:*:q")
+    await iam.put_role_policy(ctx(), role_name="R", policy_name="b", policy_document=changed)
+    assert await iam.list_role_policies(ctx(), role_name="R") == {
+        "PolicyNames": ["a", "b"],
+        "IsTruncated": False,
+    }
+    got = await iam.get_role_policy(ctx(), role_name="R", policy_name="b")
+    assert (got["RoleName"], got["PolicyName"]) == ("R", "b")
+    assert unquote(got["PolicyDocument"]) == changed
+    await iam.delete_role_policy(ctx(), role_name="R", policy_name="b")
+    gone = (404, "NoSuchEntity", "The role policy with name b cannot be found.")
+    async with refused(*gone):
+        await iam.get_role_policy(ctx(), role_name="R", policy_name="b")
+    async with refused(*gone):
+        await iam.delete_role_policy(ctx(), role_name="R", policy_name="b")
+
+
+async def test_a_role_with_policies_is_not_deleted(iam: IamApi) -> None:
+    await role(iam)
+    await iam.attach_role_policy(ctx(), role_name="R", policy_arn=BASIC)
+    await iam.put_role_policy(ctx(), role_name="R", policy_name="a", policy_document=document())
+    async with refused(409, "DeleteConflict", "Cannot delete entity, must detach all policies first."):
+        await iam.delete_role(ctx(), role_name="R")
+    await iam.detach_role_policy(ctx(), role_name="R", policy_arn=BASIC)
+    async with refused(409, "DeleteConflict", "Cannot delete entity, must delete policies first."):
+        await iam.delete_role(ctx(), role_name="R")
+    await iam.delete_role_policy(ctx(), role_name="R", policy_name="a")
+    await iam.delete_role(ctx(), role_name="R")
+    async with no_role("R"):
+        await iam.delete_role(ctx(), role_name="R")
+
+
+async def test_malformed_policies_are_refused_and_not_kept(iam: IamApi) -> None:
+    await role(iam)
+    malformed = (400, "MalformedPolicyDocument", "Syntax errors in policy.")
+    async with refused(*malformed):
+        await iam.create_policy(ctx(), policy_name="P", policy_document="{")
+    async with refused(*malformed):
+        await iam.put_role_policy(ctx(), role_name="R", policy_name="p", policy_document="{")
+    assert (await iam.list_policies(ctx(), scope="Local"))["Policies"] == []
+    assert (await iam.list_role_policies(ctx(), role_name="R"))["PolicyNames"] == []
+
+
+async def test_documents_have_awss_size(iam: IamApi) -> None:
+    await iam.create_policy(ctx(), policy_name="P", policy_document=padded(6144) + " " * 1000)
+    async with refused(409, "LimitExceeded", "Cannot exceed quota for PolicySize: 6144"):
+        await iam.create_policy(ctx(), policy_name="Q", policy_document=padded(6145))
+    await role(iam)
+    await iam.put_role_policy(ctx(), role_name="R", policy_name="a", policy_document=padded(5000))
+    await iam.put_role_policy(ctx(), role_name="R", policy_name="b", policy_document=padded(5240))
+    too_long = (409, "LimitExceeded", "Maximum policy size of 10240 bytes exceeded for role R")
+    async with refused(*too_long):
+        await iam.put_role_policy(ctx(), role_name="R", policy_name="b", policy_document=padded(5241))
+    async with refused(*too_long):
+        await iam.put_role_policy(ctx(), role_name="R", policy_name="c", policy_document=padded(20_000))
+    long_trust = TRUST.replace("sts:AssumeRole", "sts:" + "A" * 2048)
+    async with refused(409, "LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048"):
+        await iam.update_assume_role_policy(ctx(), role_name="R", policy_document=long_trust)
+
+
+async def test_accounts_have_awss_quotas(iam: IamApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ROLES_PER_ACCOUNT", 2)
+    monkeypatch.setattr(limits, "POLICIES_PER_ACCOUNT", 2)
+    for name in "ab":
+        await role(iam, name)
+        await policy(iam, name)
+    async with refused(409, "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 2"):
+        await role(iam, "c")
+    async with refused(409, "LimitExceeded", "Cannot exceed quota for PoliciesPerAccount: 2"):
+        await policy(iam, "c")
