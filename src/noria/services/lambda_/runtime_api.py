@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 
@@ -105,14 +105,13 @@ class _Connection(asyncio.Protocol):
         self._body = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
         if not self._api.admit(self):
-            transport.abort()
+            self._transport.abort()
         elif self._runtime.pid.done():
             self._check()
         else:  # the process was quicker than the news of its fork
-            transport.pause_reading()
+            self._transport.pause_reading()
             self._runtime.pid.add_done_callback(lambda _: self._check())
 
     def _check(self) -> None:
