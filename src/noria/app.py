@@ -109,8 +109,8 @@ class App:
         sink = RoleLogSink(store.log_events, authorizer, clock)
         functions = LambdaApi(store, settings, clock, roles, authorizer, sink, lambda: self.url)
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
-        iam = IamApi(store.records, clock)
-        sts = StsApi(directory, credentials, authorizer, clock)
+        iam = IamApi(store.records)
+        sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {
             "sqs": (sqs,),
             "lambda": (functions, triggers),

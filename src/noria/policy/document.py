@@ -47,12 +47,12 @@ class Statement:
 
     __slots__ = (
         "_actions",
+        "_allows",
         "_condition",
         "_fixed",
         "_negated_actions",
         "_negated_resources",
         "_patterns",
-        "_safe",
     )
 
     def __init__(self, fields: Json, *, variables: bool) -> None:
@@ -67,8 +67,7 @@ class Statement:
         self._patterns = [pattern for pattern in patterns if not pattern.fixed]
         block = _condition_block(fields)
         self._condition: Test | None = compile_conditions(block, variables) if block else None
-        # A NotResource whose variable the request lacks: a Deny applies, an Allow does not.
-        self._safe = fields["Effect"] == "Allow"
+        self._allows = fields["Effect"] == "Allow"
 
     @property
     def dynamic(self) -> bool:
@@ -77,17 +76,17 @@ class Statement:
 
     def applies(self, action: str, resource: str, context: Callable[[], Context]) -> bool:
         """action: in lower case. context: asked only where the statement is dynamic."""
-        for match in self._actions:
-            if match(action):
-                if self._negated_actions:
-                    return False
-                break
-        else:
-            if not self._negated_actions:
-                return False
+        if self._matches_action(action) is self._negated_actions:
+            return False
         if self._matches_resource(resource, context) is self._negated_resources:
             return False
         return self._condition is None or self._condition(context())
+
+    def _matches_action(self, action: str) -> bool:
+        for match in self._actions:  # a loop: `any` costs as much as all the rest
+            if match(action):
+                return True
+        return False
 
     def _matches_resource(self, resource: str, context: Callable[[], Context]) -> bool:
         for match in self._fixed:
@@ -95,8 +94,8 @@ class Statement:
                 return True
         for pattern in self._patterns:
             resolved = pattern.resolve(context())
-            if resolved is None:
-                if self._negated_resources and self._safe:
+            if resolved is None:  # under NotResource a Deny then applies, and an Allow does not
+                if self._negated_resources and self._allows:
                     return True
             elif resolved(resource):
                 return True
@@ -106,7 +105,7 @@ class Statement:
 class Policy:
     """A document ready to be evaluated.
 
-    denies, allows: its statements by effect. principals: of each statement of a trust policy, else None.
+    denies, allows: its statements by effect. principals: of each statement of a trust policy.
     dynamic: some statement looks at the request's context, so that a decision of it cannot be cached.
     """
 

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 import pytest
 from botocore import xform_name
 
-from noria.clock import ManualClock
 from noria.context import RequestContext, root_principal
 from noria.errors import AwsError
 from noria.services.iam import actions, limits
@@ -49,7 +48,7 @@ def ctx(account: str = ACCOUNT) -> RequestContext:
 async def iam() -> AsyncIterator[IamApi]:
     store = SqliteStore(None)
     await store.start()
-    yield IamApi(store.records, ManualClock())
+    yield IamApi(store.records)
     await store.close()
 
 

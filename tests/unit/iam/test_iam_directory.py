@@ -41,7 +41,7 @@ class Iam:
 
     def __init__(self, store: SqliteStore) -> None:
         clock = ManualClock()
-        self.api = IamApi(store.records, clock)
+        self.api = IamApi(store.records)
         self.directory = IamDirectory(store.records)
         self.authorizer = Authorizer(self.directory, "enforce", {}, clock)
 

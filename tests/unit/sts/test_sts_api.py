@@ -44,10 +44,10 @@ class World:
     def __init__(self, store: SqliteStore) -> None:
         self.clock = ManualClock()
         self.credentials = Credentials(generate_root_credentials(ACCOUNT))
-        self.iam = IamApi(store.records, self.clock)
+        self.iam = IamApi(store.records)
         self.directory = IamDirectory(store.records)
         self.authorizer = Authorizer(self.directory, "enforce", {}, self.clock)
-        self.sts = StsApi(self.directory, self.credentials, self.authorizer, self.clock)
+        self.sts = StsApi(self.directory, self.credentials, self.authorizer)
         self.sessions = RoleSessions(self.directory, self.credentials, self.authorizer, self.clock)
 
     def ctx(self, principal: Principal | None = None) -> RequestContext:

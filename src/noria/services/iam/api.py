@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from noria.auth.credentials import unique_id
-from noria.clock import Clock
 from noria.context import RequestContext
 from noria.policy.document import parse_identity_policy, parse_trust_policy, size
 from noria.policy.principals import invalid_principal
@@ -24,9 +23,8 @@ Answer = dict[str, Any]
 class IamApi:
     """One method an operation; see `noria.gateway` for how they are called."""
 
-    def __init__(self, records: Records, clock: Clock) -> None:
+    def __init__(self, records: Records) -> None:
         self._store = Repository(records)
-        self._clock = clock
 
     async def reset(self, account: str) -> None:
         """Nothing but records, which `noria reset` removes."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from noria.auth.authorize import global_conditions
 from noria.auth.credentials import Credentials
-from noria.clock import Clock
 from noria.context import RequestContext
 from noria.errors import AwsError, not_implemented
 from noria.policy.document import parse_identity_policy
@@ -24,12 +23,11 @@ class StsApi:
     """One method an operation; see `noria.gateway` for how they are called."""
 
     def __init__(
-        self, directory: RoleDirectory, credentials: Credentials, permissions: RolePermissions, clock: Clock
+        self, directory: RoleDirectory, credentials: Credentials, permissions: RolePermissions
     ) -> None:
         self._directory = directory
         self._credentials = credentials
         self._permissions = permissions
-        self._clock = clock
 
     async def get_caller_identity(self, ctx: RequestContext) -> dict[str, Any]:
         principal = ctx.principal
@@ -51,7 +49,7 @@ class StsApi:
         duration_s = _duration(ctx, role, duration_seconds)
         policies = await self._session_policies(role, policy, policy_arns or [])
         principal = session_principal(role, role_session_name, policies)
-        issued = self._credentials.issue(principal, self._clock.now_ms(), duration_s)
+        issued = self._credentials.issue(principal, ctx.now_ms, duration_s)
         packed_percent = len(issued.session_token) * 100 // PACKED_POLICIES_CHARS
         if packed_percent > 100:
             text = f"Packed size of session policies consumes {packed_percent}% of allotted space."
