@@ -153,12 +153,12 @@ def test_an_explicit_deny_wins(aws: Aws, server: ServerProcess) -> None:
         }
     )
     role = aws.role(trusting=ACCOUNT_TRUST, mixed=document)
-    sqs = server.client("sqs", aws.assume(role, "s"))
+    sqs = server.client("sqs", aws.assume(role, "session"))
     sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     with refused(
         403,
         "AccessDenied",
-        f"User: {session_arn(role, 's')} is not authorized to perform: sqs:sendmessage "
+        f"User: {session_arn(role, 'session')} is not authorized to perform: sqs:sendmessage "
         f"on resource: {arn} with an explicit deny in an identity-based policy",
     ):
         sqs.send_message(QueueUrl=url, MessageBody="denied")
@@ -170,9 +170,11 @@ def test_a_role_that_does_not_trust_the_caller_cannot_be_assumed(aws: Aws, serve
     with refused(
         403,
         "AccessDenied",
-        f"User: {session_arn(caller, 's')} is not authorized to perform: sts:AssumeRole on resource: {role}",
+        f"User: {session_arn(caller, 'session')} is not authorized to perform: sts:AssumeRole on resource: {role}",
     ):
-        server.client("sts", aws.assume(caller, "s")).assume_role(RoleArn=role, RoleSessionName="t")
+        server.client("sts", aws.assume(caller, "session")).assume_role(
+            RoleArn=role, RoleSessionName="target"
+        )
 
 
 def session_arn(role: str, session: str) -> str:
