@@ -41,7 +41,8 @@ def producer(aws: Aws, role: str, queue_url: str | None) -> str:
 
 
 def test_step_3_a_malformed_policy(shell: Shell) -> None:
-    (shell.home / "policy.json").write_text('{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*"}]}')
+    statement = '{"Effect": "Allow", "Resource": "*"}'
+    (shell.home / "policy.json").write_text(f'{{"Version": "2012-10-17", "Statement": [{statement}]}}')
     assert failure(
         shell, "aws iam create-policy --policy-name p --policy-document file://policy.json"
     ) == error("MalformedPolicyDocument", "CreatePolicy", "Policy statement must contain actions.")
@@ -78,7 +79,7 @@ def test_step_4_a_role_without_the_logs_policy_runs_and_leaves_no_logs(aws: Aws,
     payload, rest = invoke(shell, function)
     assert rest == {"StatusCode": 200, "ExecutedVersion": "$LATEST"}
     assert payload["task"].startswith("task ")
-    assert failure(shell, f"aws logs tail /aws/lambda/{function}") == error(
+    assert failure(shell, f"aws logs filter-log-events --log-group-name /aws/lambda/{function}") == error(
         "ResourceNotFoundException", "FilterLogEvents", "The specified log group does not exist."
     )
 

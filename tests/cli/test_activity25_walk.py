@@ -26,7 +26,7 @@ def test_with_a_server_of_its_own_which_is_gone_afterwards(tmp_path: Path, cache
     assert "the queue before: 12 waiting, 0 in flight" in said
     assert "the queue after:  0 waiting, 0 in flight" in said
     assert said[-1] == "Each of the 12 messages was consumed: the consumer's log shows every one."
-    invocations = int(re.search(r"12 messages in (\d+) invocations", output).group(1))  # type: ignore[union-attr]
+    invocations = int(re.search(r"12 messages in (\d+) invocation", output).group(1))  # type: ignore[union-attr]
     assert 2 <= invocations <= 12
     assert "\x1b" not in output
     assert list(tmp_path.iterdir()) == []

@@ -45,7 +45,7 @@ class ConsumerLog:
     def excerpt(self) -> Iterator[str]:
         yield from (line.expandtabs(2) for line in self.lines[:EXCERPT_LINES])
         if len(self.lines) > EXCERPT_LINES:
-            yield f"… {len(self.lines) - EXCERPT_LINES} more: noria aws logs tail {self._group}"
+            yield f"… {len(self.lines) - EXCERPT_LINES} more lines"
 
     def _new_events(self) -> Iterator[dict[str, Any]]:
         pages = self._logs.get_paginator("filter_log_events")

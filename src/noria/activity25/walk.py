@@ -161,7 +161,9 @@ class Walk:
         least = -(-self._messages // BATCH_SIZE)
         self._await(lambda: log.read().complete(least), "the consumer's log does not show its invocations")
         _say_lines(log)
-        _say(f"{self._messages} messages in {log.invocations} invocations. A batch holds up to {BATCH_SIZE}.")
+        _say(
+            f"{_count(self._messages, 'message')} in {_count(log.invocations, 'invocation')}. A batch holds up to {BATCH_SIZE}."
+        )
         _say("The consumer returns inside its loop, so it sees a batch's first record only; as it")
         _say("succeeded, the whole batch is deleted. AWS does the same.")
 
@@ -286,6 +288,10 @@ def _unless_missing(delete: Callable[..., Any], **what: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchEntity", "ResourceNotFoundException"):
             raise
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _title(text: str) -> None:

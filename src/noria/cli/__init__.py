@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+STARTED_S = time.perf_counter()  # before the imports, which are most of what a start takes
+
 
 def main() -> None:
     from noria.cli.commands import cli

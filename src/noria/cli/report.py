@@ -48,6 +48,8 @@ def _aligned(title: str, rows: Sequence[Row], columns: tuple[str, ...]) -> list[
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "–" if value is None or value == "" else str(value)
 
 

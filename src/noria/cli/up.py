@@ -20,6 +20,7 @@ import uvloop
 
 from noria import __version__
 from noria.app import App, StartError
+from noria.cli import STARTED_S
 from noria.clock import SystemClock
 from noria.config import Settings, default_data_dir
 from noria.data_dir import RunningServer, publish_server, running_server
@@ -30,7 +31,6 @@ EXIT_AT_ONCE = 130  # what shells report for a process that Ctrl-C ended
 
 def serve(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM. The exit code: 0, or 2 where the server cannot start."""
-    started_s = time.perf_counter()
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
@@ -44,7 +44,7 @@ def serve(settings: Settings) -> int:
             if settings.ephemeral:
                 server = RunningServer(url, settings.region, os.getpid(), str(settings.data_dir))
                 stack.enter_context(_findable(found_at, server))
-            click.echo(readiness(settings, found_at, url, time.perf_counter() - started_s))
+            click.echo(readiness(settings, found_at, url, time.perf_counter() - STARTED_S))
 
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
