@@ -162,10 +162,13 @@ class Server:
 def _credentials(contender: Contender, directory: Path) -> Credentials:
     if contender not in (NORIA, EPHEMERAL):
         return Credentials("test", "test")
-    server = running_server(directory)
-    root = load_root_credentials(Path(server.data_dir)) if server else None
-    if root is None:
-        raise BenchmarkError(f"{directory} does not say where Noria's root credentials are")
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while (server := running_server(directory)) is None:  # an ephemeral one leaves word once it is ready
+        if time.monotonic() > deadline_s:
+            raise BenchmarkError(f"no Noria server leaves word in {directory}")
+        time.sleep(POLL_S)
+    root = load_root_credentials(Path(server.data_dir))
+    assert root is not None
     return Credentials(root.access_key_id, root.secret_access_key)
 
 

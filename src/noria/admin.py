@@ -65,6 +65,7 @@ class Admin:
         self._resets = resets
         self._started_ms = clock.now_ms()
         self.url = ""
+        self.ready = False
 
     async def handle(self, request: Request) -> Response:
         request_id = new_request_id()
@@ -77,7 +78,7 @@ class Admin:
     async def _answer(self, request: Request, request_id: str) -> Response:
         what = (request.method, request.path.removeprefix(PREFIX))
         if what == ("GET", "health"):
-            return _json({"ready": True, "version": __version__})
+            return _json({"ready": self.ready, "version": __version__}, 200 if self.ready else 503)
         ctx = self._gateway.authenticate(request, request_id, SERVICE, request.path, "json")
         if ctx.principal.kind != "root":
             raise AwsError("AccessDenied", f"{request.path} is for root only, not {ctx.principal.arn}.", 403)
@@ -104,7 +105,7 @@ class Admin:
         return {
             "version": __version__,
             "url": self.url,
-            "ready": True,
+            "ready": self.ready,
             "auth": settings.auth,
             "data_dir": None if settings.ephemeral else str(settings.data_dir),
             "account": settings.account,

@@ -145,6 +145,7 @@ class App:
         await triggers.start()
         self._stack.push_async_callback(triggers.stop)
         data_dir.publish(self.url, settings.region)
+        own.ready = True
 
     async def _listen(self, server: HttpServer) -> str:
         host, port = self._settings.host, self._settings.port
