@@ -170,7 +170,8 @@ def test_a_role_that_does_not_trust_the_caller_cannot_be_assumed(aws: Aws, serve
     with refused(
         403,
         "AccessDenied",
-        f"User: {session_arn(caller, 'session')} is not authorized to perform: sts:AssumeRole on resource: {role}",
+        f"User: {session_arn(caller, 'session')} is not authorized to perform: sts:AssumeRole "
+        f"on resource: {role}",
     ):
         server.client("sts", aws.assume(caller, "session")).assume_role(
             RoleArn=role, RoleSessionName="target"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -231,8 +232,26 @@ def test_a_trust_policy_names_whom_iam_must_know() -> None:
     assert parse_trust_policy(document(without(TRUST, Principal=principal))).named_principals() == arns
 
 
-def test_white_space_does_not_count() -> None:
-    assert size('{ "a" :\n\t"b" }') == len('{"a":"b"}')
+@pytest.mark.parametrize(
+    ("text", "characters"),
+    [
+        ('{ "a" :\n\t"b" }', 9),
+        ('{"a": "b  c"}', 12),
+        (r'{"a": "\"  \\", "b": 1}', 20),
+        ("   ", 0),
+        ('"   ', 4),
+        ("", 0),
+    ],
+)
+def test_white_space_between_tokens_does_not_count(text: str, characters: int) -> None:
+    assert size(text) == characters
+
+
+def test_counting_takes_time_linear_in_the_text() -> None:
+    began = time.perf_counter()
+    for text in ('"' * 131_072, '"' + "\\" * 131_071, '" ' * 65_536, '"\\' * 65_536, " " * 131_072):
+        size(text)
+    assert time.perf_counter() - began < 1
 
 
 def test_nesting_without_end_is_refused() -> None:
