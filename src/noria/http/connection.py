@@ -78,7 +78,10 @@ def _header_name(raw: bytes) -> str:
 
 
 class Connection(asyncio.Protocol):
-    """Parses, queues, answers. Phases of reading: ``idle`` between requests, ``head``, ``body``, ``closing``"""
+    """Parses, queues, answers.
+
+    Phases of reading: ``idle`` between requests, ``head``, ``body``, ``closing`` when no more is read.
+    """
 
     def __init__(self, server: HttpServer) -> None:
         self._server = server
@@ -146,9 +149,6 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._phase == "closing":
             return
-        if self._phase == "idle":
-            self._phase = "head"
-            self._since = self._server.ticks
         self._wire_bytes += len(data)
         try:
             self._feed(data)
@@ -197,6 +197,11 @@ class Connection(asyncio.Protocol):
             raise _Refused(400, "The chunks are too small.")
 
     # The parser's calls
+
+    def on_message_begin(self) -> None:
+        if not self._replaying:
+            self._phase = "head"
+            self._since = self._server.ticks
 
     def on_url(self, url: bytes) -> None:
         if not self._replaying:

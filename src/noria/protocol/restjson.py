@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -103,6 +104,8 @@ class RestJsonCodec:
                 ),
             )
         convert = _text_reader(shape)
+        if shape.type == "timestamp" and member.location != "querystring":
+            raise NotImplementedError(f"a timestamp in {member.location}")
         if member.location == "querystring":
             return (
                 name,
@@ -203,6 +206,8 @@ def _text_reader(shape: Shape) -> Text:
         return _integer
     if shape.type == "boolean":
         return _boolean
+    if shape.type == "timestamp":
+        return _timestamp
     if shape.type != "string":
         raise NotImplementedError(f"{shape.type} in a path, query or header")
     return lambda text: text
@@ -219,6 +224,15 @@ def _boolean(text: str) -> bool:
     if text.lower() not in {"true", "false"}:
         raise serialization("STRING_VALUE can not be converted to a Boolean")
     return text.lower() == "true"
+
+
+def _timestamp(text: str) -> float:
+    """As query strings have it, ISO 8601."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise serialization("STRING_VALUE can not be converted to a Timestamp") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _header_text(value: Any) -> str:
