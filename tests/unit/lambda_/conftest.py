@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import sys
 import time
 import zipfile
 from collections.abc import AsyncIterator, Mapping
@@ -24,6 +25,7 @@ from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT = "111122223333"
 REGION = "us-west-1"
+RUNTIME = f"python3.{sys.version_info.minor}"  # the one that surely runs
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Activity25Role"
 
 
@@ -150,7 +152,7 @@ class Lambda:
     async def create(self, source: str | Mapping[str, str | bytes], name: str = "f", **members: Any) -> None:
         """A function of that source (``app.py``), Active. members: of the request."""
         files = {"app.py": source} if isinstance(source, str) else source
-        request = {"runtime": "python3.11", "handler": "app.handler", "role": ROLE, **members}
+        request = {"runtime": RUNTIME, "handler": "app.handler", "role": ROLE, **members}
         await self.api.create_function(
             self.ctx(), function_name=name, code={"ZipFile": zipped(files)}, **request
         )
@@ -186,6 +188,14 @@ async def until(condition: Any, what: str, timeout_s: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, what
         await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache directory: no runtimes but the tests' own interpreter."""
+    path = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path))
+    return path
 
 
 @pytest.fixture

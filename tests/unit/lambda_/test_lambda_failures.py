@@ -6,7 +6,10 @@ import json
 import re
 from typing import Any
 
+import pytest
 from tests.unit.lambda_.conftest import Lambda, until
+
+from noria.errors import AwsError
 
 
 async def failed(service: Lambda, event: object = None) -> tuple[dict[str, Any], str]:
@@ -31,7 +34,9 @@ async def test_an_exception(service: Lambda) -> None:
     assert len(trace) == 1
     assert "app.py\", line 2, in handler\n    raise KeyError('QUEUE_URL')\n" in trace[0]
     error = next(line for line in await log_until_report(service) if line.startswith("[ERROR]"))
-    assert error.startswith("[ERROR] KeyError: 'QUEUE_URL'\nTraceback (most recent call last):\n\xa0\xa0File ")
+    assert error.startswith(
+        "[ERROR] KeyError: 'QUEUE_URL'\nTraceback (most recent call last):\n\xa0\xa0File "
+    )
 
 
 async def test_after_an_exception_the_environment_is_reused(service: Lambda) -> None:
@@ -48,14 +53,16 @@ async def test_a_module_that_is_not_there(service: Lambda) -> None:
     assert document["errorMessage"] == "Unable to import module 'nosuch': No module named 'nosuch'"
 
 
-async def test_a_failed_init_is_run_again_within_the_invocation_and_both_are_reported(service: Lambda) -> None:
+async def test_a_failed_init_is_run_again_within_the_invocation_and_both_are_reported(
+    service: Lambda,
+) -> None:
     await service.create("import nosuch\n")
     _, request_id = await failed(service)
     lines = await log_until_report(service)
     kinds = [line.split()[0] for line in lines]
     assert kinds == [
-        "INIT_START", "[WARNING]", "[ERROR]", "INIT_REPORT", "[WARNING]", "[ERROR]", "INIT_REPORT", "START", "END",
-        "REPORT",
+        "INIT_START", "[WARNING]", "[ERROR]", "INIT_REPORT", "[WARNING]", "[ERROR]", "INIT_REPORT", "START",
+        "END", "REPORT",
     ]  # fmt: skip
     reports = [line for line in lines if line.startswith("INIT_REPORT")]
     for report, phase in zip(reports, ("init", "invoke"), strict=True):
@@ -112,26 +119,31 @@ async def test_sys_exit(service: Lambda) -> None:
     assert f"{text}\nRuntime.ExitError\n" in lines
     assert lines[-1].endswith("\tStatus: error\tError Type: Runtime.ExitError\n")
     document, request_id = await failed(service, 0)
-    assert document["errorMessage"] == f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+    assert (
+        document["errorMessage"]
+        == f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+    )
 
 
 async def test_exit_while_it_is_imported(service: Lambda) -> None:
     await service.create("import sys\nsys.exit(1)\n")
     document, request_id = await failed(service)
-    assert document["errorMessage"] == f"RequestId: {request_id} Error: Runtime exited with error: exit status 1"
+    assert (
+        document["errorMessage"] == f"RequestId: {request_id} Error: Runtime exited with error: exit status 1"
+    )
 
 
 async def test_a_signal(service: Lambda) -> None:
     await service.create("import os\ndef handler(e, c):\n    os.kill(os.getpid(), e)\n")
     document, request_id = await failed(service, 11)
-    assert document == {
-        "errorType": "Runtime.ExitError",
-        "errorMessage": f"RequestId: {request_id} Error: Runtime exited with error: signal: segmentation fault",
-    }
+    text = f"RequestId: {request_id} Error: Runtime exited with error: signal: segmentation fault"
+    assert document == {"errorType": "Runtime.ExitError", "errorMessage": text}
 
 
 async def test_a_timeout(service: Lambda) -> None:
-    await service.create("import time\ndef handler(e, c):\n    print('waiting')\n    time.sleep(e)\n", timeout=1)
+    await service.create(
+        "import time\ndef handler(e, c):\n    print('waiting')\n    time.sleep(e)\n", timeout=1
+    )
     document, request_id = await failed(service, 30)
     assert document == {
         "errorType": "Sandbox.Timedout",
@@ -158,7 +170,8 @@ async def test_a_timeout_while_it_is_imported(service: Lambda, monkeypatch: Any)
 
 async def test_out_of_memory(service: Lambda) -> None:
     await service.create(
-        "def handler(e, c):\n    hog = []\n    while True:\n        hog.append(bytearray(b'x') * 4_000_000)\n", timeout=20
+        "def handler(e, c):\n    hog = []\n    while True:\n        hog.append(bytearray(b'x') * 4000000)\n",
+        timeout=20,
     )
     document, request_id = await failed(service)
     assert document == {
@@ -175,7 +188,8 @@ async def test_out_of_memory(service: Lambda) -> None:
 async def test_memory_of_child_processes_counts(service: Lambda) -> None:
     hog = "import time; x = bytearray(b'x') * 300_000_000; time.sleep(30)"
     await service.create(
-        f"import subprocess, sys\ndef handler(e, c):\n    subprocess.run([sys.executable, '-c', {hog!r}])\n", timeout=20
+        f"import subprocess, sys\ndef handler(e, c):\n    subprocess.run([sys.executable, '-c', {hog!r}])\n",
+        timeout=20,
     )
     document, _ = await failed(service)
     assert document["errorMessage"].endswith("signal: killed")
@@ -196,11 +210,8 @@ async def test_a_response_of_6_mb_passes_and_a_longer_one_does_not(service: Lamb
 async def test_a_role_that_is_gone(service: Lambda) -> None:
     await service.create("def handler(e, c):\n    return 1\n")
     service.roles.distrusting.add("arn:aws:iam::111122223333:role/Activity25Role")
-    try:
+    with pytest.raises(AwsError) as caught:
         await service.invoke()
-    except Exception as error:
-        assert str(error) == (
-            "AccessDeniedException: The role defined for the function cannot be assumed by Lambda."
-        )
-    else:
-        raise AssertionError("it ran without its role")
+    assert str(caught.value) == (
+        "AccessDeniedException: The role defined for the function cannot be assumed by Lambda."
+    )

@@ -9,7 +9,7 @@ import re
 import time
 from typing import Any
 
-from tests.unit.lambda_.conftest import ACCOUNT, REGION, ROLE, Lambda, until, zipped
+from tests.unit.lambda_.conftest import ACCOUNT, REGION, ROLE, RUNTIME, Lambda, until, zipped
 
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -30,7 +30,8 @@ async def test_an_empty_payload_is_an_empty_event(service: Lambda) -> None:
 
 async def test_a_warm_environment_is_reused_and_keeps_its_state(service: Lambda) -> None:
     await service.create(
-        "import os\ncalls = 0\ndef handler(e, c):\n    global calls\n    calls += 1\n    return [os.getpid(), calls]\n"
+        "import os\ncalls = 0\n"
+        "def handler(e, c):\n    global calls\n    calls += 1\n    return [os.getpid(), calls]\n"
     )
     first, second, third = [await service.call() for _ in range(3)]
     assert [first[1], second[1], third[1]] == [1, 2, 3]
@@ -80,15 +81,20 @@ async def test_the_environment_is_awss_and_nothing_of_the_servers(service: Lambd
     )
     assert service.roles.assumed == [(ROLE, "lambda.amazonaws.com", "f")]
     assert (seen["AWS_REGION"], seen["AWS_DEFAULT_REGION"]) == (REGION, REGION)
-    assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.11"
+    assert seen["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{RUNTIME}"
     assert seen["_HANDLER"] == "app.handler"
     assert seen["TZ"] == ":UTC"
-    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", seen["_X_AMZN_TRACE_ID"])
+    assert re.fullmatch(
+        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", seen["_X_AMZN_TRACE_ID"]
+    )
     assert not {"SECRET_OF_THE_SERVER", "HOME", "USER", "VIRTUAL_ENV", "_LAMBDA_TELEMETRY_LOG_FD"} & set(seen)
 
 
 async def test_a_packages_own_libraries_come_before_the_runtimes(service: Lambda) -> None:
-    app = "import boto3, sys\ndef handler(e, c):\n    return [boto3.MINE, 'botocore' in sys.modules, sys.path[0]]\n"
+    app = (
+        "import boto3, sys\n"
+        "def handler(e, c):\n    return [boto3.MINE, 'botocore' in sys.modules, sys.path[0]]\n"
+    )
     await service.create({"app.py": app, "boto3/__init__.py": "MINE = 'my own'\n"})
     mine, botocore, first = await service.call()
     assert (mine, botocore) == ("my own", False)
@@ -96,7 +102,9 @@ async def test_a_packages_own_libraries_come_before_the_runtimes(service: Lambda
 
 
 async def test_the_runtime_offers_boto3(service: Lambda) -> None:
-    await service.create("import boto3\ndef handler(e, c):\n    return boto3.client('sqs').meta.endpoint_url\n")
+    await service.create(
+        "import boto3\ndef handler(e, c):\n    return boto3.client('sqs').meta.endpoint_url\n"
+    )
     assert await service.call() == "http://127.0.0.1:4566"
 
 
@@ -117,7 +125,7 @@ async def test_log_lines_are_awss(service: Lambda) -> None:
     await service.api.invoke(ctx, function_name="f", payload=b"{}")
     await until(lambda: len(service.logs.lines("f")) >= 9, "nine events")
     lines = service.logs.lines("f")
-    assert lines[0].startswith("INIT_START Runtime Version: python:3.11.")
+    assert lines[0].startswith(f"INIT_START Runtime Version: python:{RUNTIME[6:]}.")
     assert lines[1:4] == ["loading\n", f"START RequestId: {request_id} Version: $LATEST\n", "one\n"]
     assert re.fullmatch(rf"\[INFO\]\t[0-9-]+T[0-9:.]+Z\t{request_id}\ttwo\nlines\n", lines[4])
     assert lines[5:8] == ["three\n", "no newline", f"END RequestId: {request_id}\n"]
@@ -165,15 +173,15 @@ async def test_an_update_takes_effect_with_the_next_invocation(service: Lambda) 
 
 
 async def test_a_running_invocation_finishes_on_the_old_code(service: Lambda) -> None:
-    await service.create("import time\ndef handler(e, c):\n    time.sleep(0.5)\n    import late\n    return late.X\n")
-    old = zipped({"app.py": "import time\ndef handler(e, c):\n    time.sleep(0.5)\n    import late\n    return late.X\n",
-                  "late.py": "X = 'old'\n"})
-    await service.api.update_function_code(service.ctx(), function_name="f", zip_file=old)
-    await service.active()
+    app = "import time\ndef handler(e, c):\n    time.sleep(0.5)\n    import late\n    return late.X\n"
+    await service.create({"app.py": app, "late.py": "X = 'old'\n"})
     running = asyncio.create_task(service.call())
     await asyncio.sleep(0.2)
-    await service.api.update_function_code(service.ctx(), function_name="f", zip_file=zipped({"app.py": ECHO}))
+    await service.api.update_function_code(
+        service.ctx(), function_name="f", zip_file=zipped({"app.py": ECHO})
+    )
     assert await running == "old"
+    assert await service.call("new") == "new"
 
 
 async def test_concurrency_of_the_machine_is_bounded(service: Lambda) -> None:
@@ -193,7 +201,9 @@ async def test_a_dry_run_runs_nothing(service: Lambda) -> None:
 
 
 async def test_stop_lets_running_invocations_finish(service: Lambda) -> None:
-    await service.create("import time\ndef handler(e, c):\n    time.sleep(0.5)\n    print('done')\n    return 1\n")
+    await service.create(
+        "import time\ndef handler(e, c):\n    time.sleep(0.5)\n    print('done')\n    return 1\n"
+    )
     running = asyncio.create_task(service.call())
     await asyncio.sleep(0.3)
     await service.api.stop()

@@ -34,7 +34,7 @@ LIST_PAGE = 50  # AWS gives no more at once, whatever MaxItems says
 
 
 class LambdaApi:
-    """functions: the port for the trigger. runtimes: what `noria status` reports of the interpreters."""
+    """functions: what the trigger and `noria status` see of them."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class LambdaApi:
         self._strict_runtimes = settings.strict_runtimes
         self._table = FunctionTable(store.records)
         self._packages = PackageStore(settings.data_dir / "code")
-        self.runtimes = Runtimes()
+        self._runtimes = Runtimes()
         self._pool = Pool(
-            clock, roles, logs, self.runtimes, self._packages, endpoint_url, settings.data_dir / "tmp"
+            clock, roles, logs, self._runtimes, self._packages, endpoint_url, settings.data_dir / "tmp"
         )
-        self._control = Control(self._table, self._packages, self.runtimes, self._pool)
+        self._control = Control(self._table, self._packages, self._runtimes, self._pool)
         self._events = AsyncInvoker(store.records, self._table, clock, self._pool.invoke)
-        self.functions = InvokableFunctions(self._table, self._pool)
+        self.functions = InvokableFunctions(self._table, self._pool, self._runtimes)
 
     async def start(self) -> None:
         await self._pool.start()
@@ -72,7 +72,7 @@ class LambdaApi:
         await self._pool.stop(STOP_GRACE_S)
         await self._events.stop()
         await self._control.stop()
-        await self.runtimes.stop()
+        await self._runtimes.stop()
 
     async def reset(self, account: str) -> None:
         """Remove the account's functions and what runs of them."""
@@ -138,8 +138,8 @@ class LambdaApi:
         return configuration(function)
 
     async def _check_runtime(self, runtime: str) -> None:
-        await self.runtimes.ready()
-        checks.check_runtime(self.runtimes, runtime, strict=self._strict_runtimes)
+        await self._runtimes.ready()
+        checks.check_runtime(self._runtimes, runtime, strict=self._strict_runtimes)
 
     async def _check_role(self, ctx: RequestContext, role: str) -> None:
         """The caller may pass the role to Lambda, and the role trusts Lambda."""

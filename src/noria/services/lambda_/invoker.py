@@ -1,6 +1,10 @@
-"""Functions as the trigger sees them (`ports.Functions`)."""
+"""Functions as others see them: the trigger (`ports.Functions`), and `noria status`."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import msgspec
 
 from noria.context import new_request_id
 from noria.services.lambda_ import errors
@@ -8,15 +12,26 @@ from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Work
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.runtimes import Runtimes
 from noria.services.ports import Invocation
 
 
 class InvokableFunctions:
     """By ARN, unqualified or of ``$LATEST``."""
 
-    def __init__(self, table: FunctionTable, pool: Pool) -> None:
+    def __init__(self, table: FunctionTable, pool: Pool, runtimes: Runtimes) -> None:
         self._table = table
         self._pool = pool
+        self._runtimes = runtimes
+
+    async def runtimes(self) -> list[dict[str, Any]]:
+        """What `noria status` shows of the interpreters: see `runtimes.RuntimeReport`."""
+        await self._runtimes.ready()
+        return [msgspec.structs.asdict(row) for row in self._runtimes.report()]
+
+    def environments(self, function_arn: str) -> int:
+        """How many execution environments a function has now."""
+        return self._pool.environments_of(function_arn)
 
     async def _get(self, function_arn: str) -> Function | None:
         _, _, _, region, account, _, name, *_ = function_arn.split(":")

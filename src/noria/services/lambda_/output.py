@@ -98,6 +98,11 @@ class FunctionLog:
             self.flush()
 
 
+def _begun_magic(data: bytes) -> int:
+    """How many bytes at the end may be the beginning of a record."""
+    return next((n for n in (2, 1) if data.endswith(FRAME_MAGIC[:n])), 0)
+
+
 class OutputPipe:
     """Stdout, stderr and awslambdaric's framed records, in the order in which they were written.
 
@@ -156,6 +161,9 @@ class OutputPipe:
         total = 0
         while total < DRAIN_BYTES and (count := self._read()):
             total += count
+        if len(self._unparsed) < len(FRAME_MAGIC):  # it only looked like the beginning of a record
+            self._text(self._unparsed)
+            self._unparsed = b""
         self._end_line()
 
     def close(self) -> None:
@@ -172,8 +180,9 @@ class OutputPipe:
         while at < len(data):
             magic = data.find(FRAME_MAGIC, at)
             if magic < 0:
-                self._text(data[at:])
-                at = len(data)
+                magic = len(data) - _begun_magic(data)
+                self._text(data[at:magic])
+                at = magic
                 break
             self._text(data[at:magic])
             at = magic

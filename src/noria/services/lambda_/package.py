@@ -73,6 +73,8 @@ class _Unpacking:
             self._entry(info)
         for path, target in self._links:
             link = self._target / path
+            if link.is_dir() and not link.is_symlink():
+                raise zipfile.BadZipFile(f"{path} is a link and a directory")
             link.unlink(missing_ok=True)
             link.symlink_to(target)
         _protect(self._target)

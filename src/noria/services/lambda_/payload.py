@@ -29,6 +29,8 @@ def check_payload(payload: bytes, limit_bytes: int) -> None:
     try:
         payload.decode()
         _decode(payload)
+    except RecursionError:
+        raise errors.bad_payload("Document nesting depth exceeds the maximum allowed (1000)") from None
     except (UnicodeDecodeError, msgspec.DecodeError):
         raise _not_json(payload) from None
 
@@ -44,8 +46,6 @@ def _not_json(payload: bytes) -> AwsError:
     except UnicodeDecodeError as error:
         text = f"Invalid UTF-8 start byte 0x{payload[error.start]:x}"
         return errors.bad_payload(text + SOURCE.format(error.start + 2))
-    except RecursionError:
-        return errors.bad_payload("Document nesting depth exceeds the maximum allowed")
     except json.JSONDecodeError as error:
         found = payload.decode()[error.pos : error.pos + 1]
         if not found:

@@ -253,6 +253,9 @@ class Pool:
         if fleet.is_retired and not fleet.invocations:
             fleet.emptied.set()
 
+    def environments_of(self, function_arn: str) -> int:
+        return sum(len(f.idle) + len(f.busy) for (arn, _), f in self._fleets.items() if arn == function_arn)
+
     async def retire(self, function: Function) -> None:
         """No invocation uses this build's environments any more; return once the running ones are through."""
         key = (function.arn, function.build_id)

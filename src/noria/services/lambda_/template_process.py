@@ -42,9 +42,7 @@ class Template:
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.environments: dict[
-            int, str
-        ] = {}  # pid → its AWS_LAMBDA_RUNTIME_API, by which its processes are known
+        self.environments: dict[int, int] = {}  # pid → its number, by which its processes are known
         self.received = b""
         self.fds: list[int] = []
         self.wakeup, wakeup = os.pipe()
