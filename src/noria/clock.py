@@ -32,15 +32,6 @@ class Clock(Protocol):
         """Return once `delay_s` seconds have passed."""
 
 
-async def _sleep(clock: Clock, delay_s: float) -> None:
-    waiter = asyncio.get_running_loop().create_future()
-    timer = clock.call_later(delay_s, lambda: waiter.done() or waiter.set_result(None))
-    try:
-        await waiter
-    finally:
-        timer.cancel()
-
-
 class SystemClock:
     """The machine's time."""
 
@@ -86,7 +77,17 @@ class ManualClock:
         return timer
 
     async def sleep(self, delay_s: float) -> None:
-        await _sleep(self, delay_s)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        timer = self.call_later(delay_s, wake)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
 
     def advance(self, seconds: float) -> None:
         """Move time on, running the timers that come due, each at its own time."""
