@@ -98,7 +98,11 @@ class App:
         await store.start()
         self._stack.push_async_callback(store.close)
 
-        credentials = Credentials(open_root_credentials(settings.data_dir, settings.account))
+        try:
+            root = open_root_credentials(settings.data_dir, settings.account)
+        except (OSError, ValueError) as error:
+            raise StartError(f"cannot use {settings.data_dir}/credentials.json: {error}") from error
+        credentials = Credentials(root)
         directory = IamDirectory(store.records)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
         roles = RoleSessions(directory, credentials, authorizer, clock)

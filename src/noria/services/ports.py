@@ -67,7 +67,7 @@ class Roles(Protocol):
         """Whether the role exists and its trust policy lets the service assume it."""
 
     async def assume(self, role_arn: str, service_principal: str, session_name: str) -> RoleSession | None:
-        """A session for a service that acts as the role; None where the role does not trust it (or is gone)."""
+        """A session for a service that acts as the role; None where the role is gone or does not trust it."""
 
 
 class Permissions(Protocol):
@@ -123,7 +123,7 @@ class Functions(Protocol):
         """The execution role's ARN; None where there is no such function."""
 
     async def timeout_s(self, function_arn: str) -> int | None:
-        """The function's timeout, which a queue's visibility timeout must not undercut; None where it is gone."""
+        """The timeout, which a queue's visibility timeout must not undercut; None for no such function."""
 
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Invoke synchronously. Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …)."""
