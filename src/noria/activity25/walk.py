@@ -161,9 +161,8 @@ class Walk:
         least = -(-self._messages // BATCH_SIZE)
         self._await(lambda: log.read().complete(least), "the consumer's log does not show its invocations")
         _say_lines(log)
-        _say(
-            f"{_count(self._messages, 'message')} in {_count(log.invocations, 'invocation')}. A batch holds up to {BATCH_SIZE}."
-        )
+        messages, invocations = _count(self._messages, "message"), _count(log.invocations, "invocation")
+        _say(f"{messages} in {invocations}. A batch holds up to {BATCH_SIZE}.")
         _say("The consumer returns inside its loop, so it sees a batch's first record only; as it")
         _say("succeeded, the whole batch is deleted. AWS does the same.")
 

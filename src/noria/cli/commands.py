@@ -147,9 +147,10 @@ def env(data_dir: Path, shell: str) -> None:
     bash, zsh, sh:  eval "$(noria env)"
     fish:           noria env --format fish | source
     """
-    from noria.cli import environment
+    from noria.cli import client, environment
 
-    variables = _variables(data_dir)
+    server = client.find_server(data_dir)
+    variables = environment.additions(server, client.root_credentials(server), os.environ)
     render = {"bash": environment.as_bash, "fish": environment.as_fish, "json": environment.as_json}[shell]
     click.echo(render(variables, environment.removals(os.environ)))
 
@@ -263,19 +264,14 @@ def install_runtime(version: str) -> None:
     click.echo(f"python{version} is ready: {path}")
 
 
-def _variables(data_dir: Path) -> dict[str, str]:
+def _exec(data_dir: Path, command: tuple[str, ...]) -> None:
     from noria.cli import client, environment
 
     server = client.find_server(data_dir)
-    return environment.additions(server, client.root_credentials(server), os.environ)
-
-
-def _exec(data_dir: Path, command: tuple[str, ...]) -> None:
-    from noria.cli import environment
-
-    variables = environment.applied(_variables(data_dir), os.environ)
+    added = environment.additions(server, client.root_credentials(server), os.environ)
+    command = environment.with_endpoint(command, server)
     try:
-        os.execvpe(command[0], command, variables)
+        os.execvpe(command[0], command, environment.applied(added, os.environ))
     except FileNotFoundError:
         click.echo(f"noria: {command[0]}: command not found", err=True)
         sys.exit(COMMAND_NOT_FOUND)

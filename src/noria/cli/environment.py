@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from noria.auth.credentials import RootCredentials
@@ -21,6 +22,15 @@ CONTRADICTIONS = frozenset(
     }
 )
 ENDPOINT_OF_A_SERVICE = "AWS_ENDPOINT_URL_"
+
+# Version 1 of the `aws` command sends sqs elsewhere whatever AWS_ENDPOINT_URL says (aws-cli issue 8737);
+# only the option outranks them. Version 2 does not need it, and does not mind.
+AWS_FUNCTION = 'aws() { command aws ${AWS_ENDPOINT_URL:+--endpoint-url="$AWS_ENDPOINT_URL"} "$@"; }'
+AWS_FUNCTION_FISH = """\
+function aws
+  set -q AWS_ENDPOINT_URL; and set -l option --endpoint-url=$AWS_ENDPOINT_URL
+  command aws $option $argv
+end"""
 
 
 def additions(server: RunningServer, root: RootCredentials, current: Mapping[str, str]) -> dict[str, str]:
@@ -51,14 +61,22 @@ def applied(variables: Mapping[str, str], current: Mapping[str, str]) -> dict[st
     return {name: value for name, value in current.items() if name not in removed} | dict(variables)
 
 
+def with_endpoint(command: tuple[str, ...], server: RunningServer) -> tuple[str, ...]:
+    """The command line as it has to be for the server: see AWS_FUNCTION."""
+    program, *arguments = command
+    if PurePath(program).name == "aws":
+        arguments.insert(0, f"--endpoint-url={server.url}")
+    return (program, *arguments)
+
+
 def as_bash(variables: Mapping[str, str], removed: list[str]) -> str:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    return "\n".join(lines + [f"unset {name}" for name in removed])
+    return "\n".join([*lines, *(f"unset {name}" for name in removed), AWS_FUNCTION])
 
 
 def as_fish(variables: Mapping[str, str], removed: list[str]) -> str:
     lines = [f"set -gx {name} {_fish_quoted(value)};" for name, value in variables.items()]
-    return "\n".join(lines + [f"set -e {name};" for name in removed])
+    return "\n".join([*lines, *(f"set -e {name};" for name in removed), AWS_FUNCTION_FISH])
 
 
 def as_json(variables: Mapping[str, str], removed: list[str]) -> str:

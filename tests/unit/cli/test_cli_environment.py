@@ -64,8 +64,35 @@ def test_fish_takes_it_with_any_character_in_a_secret() -> None:
 
 
 def test_fish_syntax() -> None:
-    lines = environment.as_fish({"AWS_SECRET_ACCESS_KEY": "a'b\\c"}, ["AWS_PROFILE"]).splitlines()
+    lines = environment.as_fish({"AWS_SECRET_ACCESS_KEY": "a'b\\c"}, ["AWS_PROFILE"]).splitlines()[:2]
     assert lines == ["set -gx AWS_SECRET_ACCESS_KEY 'a\\'b\\\\c';", "set -e AWS_PROFILE;"]
+
+
+def test_the_aws_function_passes_the_endpoint_on_only_while_it_is_set() -> None:
+    fake = 'printf "%s|" "$@"; echo'
+    script = f"""
+        command() {{ shift; {fake}; }}
+        {environment.AWS_FUNCTION}
+        aws sqs list-queues
+        AWS_ENDPOINT_URL=http://127.0.0.1:1
+        aws sqs list-queues
+    """
+    output = subprocess.run(
+        ["bash", "-euc", script], env={}, capture_output=True, text=True, check=True
+    ).stdout
+    assert output == "sqs|list-queues|\n--endpoint-url=http://127.0.0.1:1|sqs|list-queues|\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("aws", "sqs"), ("aws", "--endpoint-url=http://127.0.0.1:4566", "sqs")),
+        (("/opt/bin/aws",), ("/opt/bin/aws", "--endpoint-url=http://127.0.0.1:4566")),
+        (("awslogs", "get"), ("awslogs", "get")),
+    ],
+)
+def test_the_aws_command_is_told_the_endpoint(command: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert environment.with_endpoint(command, SERVER) == expected
 
 
 def test_json_says_null_for_what_is_to_be_unset() -> None:
