@@ -132,14 +132,21 @@ async def test_events_of_a_deleted_function_are_dropped(
 
 async def test_payloads_have_their_limits(timed: tuple[Lambda, ManualClock]) -> None:
     service, _ = timed
-    for kind, limit in (("Event", 1_048_576), ("RequestResponse", 6_291_456)):
-        payload = b'"' + b"x" * limit + b'"'
+    too_large = "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+    for kind, size, text in (
+        ("Event", 6_291_457, too_large),
+        (
+            "Event",
+            1_048_577,
+            "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)",
+        ),
+        ("RequestResponse", 6_291_457, too_large),
+    ):
+        payload = b'"' + b"x" * (size - 2) + b'"'
         with pytest.raises(AwsError) as caught:
             await service.api.invoke(service.ctx(), function_name="f", payload=payload, invocation_type=kind)
-        assert (caught.value.code, caught.value.status) == ("RequestTooLargeException", 413)
-        assert caught.value.message == (
-            f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-        )
+        assert (caught.value.code, caught.value.status) == ("RequestEntityTooLargeException", 413)
+        assert caught.value.message == text
 
 
 SOURCE = " at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: "

@@ -329,7 +329,8 @@ async def test_a_runtime_that_aws_does_not_have_is_answered_as_aws_does(service:
         "Value PYTHON3.9 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
         "[nodejs20.x, python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, "
         "python3.10, python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, "
-        "nodejs16.x, dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2] or be a valid ARN",
+        "nodejs16.x, dotnet10, dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2] "
+        "or be a valid ARN",
     )
 
 

@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.unit.lambda_.conftest import ACCOUNT, REGION, ROLE, RUNTIME, Lambda, until, zipped
@@ -239,3 +240,16 @@ async def test_a_warm_invocation_is_quick(service: Lambda) -> None:
         await service.invoke()
         durations.append(time.perf_counter() - began_s)
     assert sorted(durations)[25] < 0.02
+
+
+async def test_a_packages_modules_are_compiled_once_and_not_at_every_cold_start(
+    service: Lambda, tmp_path: Path
+) -> None:
+    app = "import sys, lib\ndef handler(e, c):\n    return [lib.__cached__, sys.dont_write_bytecode]\n"
+    await service.create({"app.py": app, "lib/__init__.py": "X = 1\n", "bad.py": "def\n"})
+
+    def compiled() -> list[str]:
+        return [str(path) for path in tmp_path.glob("code/*/pyc/**/lib/__init__.*.pyc")]
+
+    await until(compiled, "it is compiled")
+    assert await service.call() == [*compiled(), True]

@@ -20,7 +20,7 @@ from noria.services.lambda_.control import Control
 from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Work
 from noria.services.lambda_.invoker import InvokableFunctions
-from noria.services.lambda_.limits import EVENT_PAYLOAD_BYTES, STOP_GRACE_S, SYNC_PAYLOAD_BYTES
+from noria.services.lambda_.limits import STOP_GRACE_S
 from noria.services.lambda_.models import LATEST, Function, base64_sha256, configuration, function_arn
 from noria.services.lambda_.names import Reference, require_latest, resolve
 from noria.services.lambda_.package import PackageStore
@@ -287,7 +287,7 @@ class LambdaApi:
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name, qualifier)
         is_event = invocation_type == "Event"
-        check_payload(payload, EVENT_PAYLOAD_BYTES if is_event else SYNC_PAYLOAD_BYTES)
+        check_payload(payload, is_event)
         function = await self._invokable(reference)
         if invocation_type == "DryRun":
             return {"StatusCode": 204}

@@ -47,6 +47,7 @@ class Control:
         """Return once nothing is under way; the pool is to be stopped before."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._packages.stop()
 
     async def get(self, reference: Reference) -> Function:
         """Raises ResourceNotFoundException."""
@@ -100,7 +101,9 @@ class Control:
         active = msgspec.structs.replace(
             function, state="Active", update_status="Successful", revision_id=str(uuid.uuid4())
         )
-        await self._table.replace(function, active)  # unless it was deleted meanwhile
+        if await self._table.replace(function, active):  # else it was deleted meanwhile
+            interpreter = self._runtimes.interpreter(function.runtime)
+            self._packages.compile(function.code_sha256, interpreter.executable)
 
     async def _retire(self, function: Function) -> None:
         await self._pool.retire(function)

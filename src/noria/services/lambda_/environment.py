@@ -13,6 +13,7 @@ import msgspec
 
 from noria.clock import Clock
 from noria.services.lambda_ import invocation, log_lines
+from noria.services.lambda_.bytecode import bytecode_dir
 from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import (
     INIT_TIMEOUT_S,
@@ -34,8 +35,7 @@ MIB = 1 << 20
 class Site(msgspec.Struct, frozen=True):
     """Where and as whom an environment runs.
 
-    task_root: the unpacked package. scratch: its own directory for temporary files. bytecode: where compiled
-    modules of the package are found.
+    task_root: the unpacked package. scratch: its own directory for temporary files.
     """
 
     function: Function
@@ -89,7 +89,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     }
     return {
         "task_root": str(site.task_root),
-        "bytecode": str(site.task_root.with_name("pyc")),
+        "bytecode": str(bytecode_dir(site.task_root)),
         "open_files": OPEN_FILES,
         "data_bytes": 2 * function.memory_size_mb * MIB + RESERVED_BYTES,
         "environment": {**defaults, **(function.environment or {}), **variables},

@@ -54,9 +54,15 @@ def zipped_too_large() -> AwsError:
     )
 
 
-def payload_too_large(limit: int) -> AwsError:
+def request_too_large(limit: int) -> AwsError:
+    """The code that AWS answers with; its model lists RequestTooLargeException, which nobody has seen."""
     text = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-    return AwsError("RequestTooLargeException", text, 413, members=USER)
+    return AwsError("RequestEntityTooLargeException", text, 413, members=USER)
+
+
+def event_too_large(size: int, limit: int) -> AwsError:
+    text = f"{size} byte payload is too large for the Event invocation type (limit {limit} bytes)"
+    return AwsError("RequestEntityTooLargeException", text, 413, members=USER)
 
 
 def bad_payload(reason: str) -> AwsError:

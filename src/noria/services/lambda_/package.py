@@ -3,6 +3,7 @@
 ``<data_dir>/code/<sha256 of the zip>/`` holds ``package.zip`` (synced, the truth) and ``task/`` (its content,
 read-only, what functions see as their task root). ``unpacked`` names the boot of the machine in which
 ``task/`` was written: it is not synced, so after a crash of the machine it is made again from the zip.
+``pyc/`` holds its compiled modules.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from noria.services.lambda_ import errors
+from noria.services.lambda_.bytecode import bytecode_dir, compile_package
 from noria.services.lambda_.limits import CENTRAL_DIRECTORY_BYTES, UNZIPPED_BYTES, ZIPPED_BYTES
 
 END_OF_CENTRAL_DIRECTORY = struct.Struct("<4s4H2LH")
@@ -164,6 +166,8 @@ class PackageStore:
         self._boot = boot_id()
         self._references: dict[str, set[str]] = {}
         self._unpacked: set[str] = set()  # known to be whole
+        self._compiling: dict[str, asyncio.Task[None]] = {}
+        self._compilers = asyncio.Semaphore(1)  # functions have the other cores
         self._locks = [asyncio.Lock() for _ in range(16)]  # by the digest's first digit
 
     async def start(self, references: dict[str, set[str]]) -> None:
@@ -241,7 +245,7 @@ class PackageStore:
         """After a crash of the machine what is unpacked may be incomplete; the zip was synced."""
         if (final / "unpacked").exists() and (final / "unpacked").read_text() == self._boot:
             return
-        for leftover in (final / "task", final / "pyc"):
+        for leftover in (final / "task", bytecode_dir(final / "task")):
             remove_tree(leftover)
         unpack(final / "package.zip", final / "task")
         (final / "unpacked").write_text(self._boot)
@@ -259,6 +263,28 @@ class PackageStore:
         """A further build runs the package, too."""
         self._references.setdefault(sha256, set()).add(holder)
 
+    def compile(self, sha256: str, executable: str) -> None:
+        """Compile an unpacked package's modules for an interpreter, in the background."""
+        if sha256 not in self._compiling and self._references.get(sha256):
+            task_root = self._directory / sha256 / "task"
+            self._compiling[sha256] = asyncio.create_task(self._compile(sha256, executable, task_root))
+
+    async def _compile(self, sha256: str, executable: str, task_root: Path) -> None:
+        try:
+            async with self._compilers:
+                await compile_package(executable, task_root)
+        finally:
+            self._compiling.pop(sha256, None)
+
+    async def _stop_compiling(self, sha256: str) -> None:
+        if (task := self._compiling.get(sha256)) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def stop(self) -> None:
+        for sha256 in list(self._compiling):
+            await self._stop_compiling(sha256)
+
     async def release(self, sha256: str, holder: str) -> None:
         """The build no longer runs this package; the last one to say so removes it."""
         self._references.get(sha256, set()).discard(holder)
@@ -267,6 +293,7 @@ class PackageStore:
                 return
             self._references.pop(sha256, None)
             self._unpacked.discard(sha256)
+            await self._stop_compiling(sha256)
             await asyncio.to_thread(self._remove, self._directory / sha256)
 
     def _remove(self, final: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from noria.errors import AwsError
 from noria.services.lambda_ import errors
-from noria.services.lambda_.limits import CLIENT_CONTEXT_BYTES
+from noria.services.lambda_.limits import CLIENT_CONTEXT_BYTES, EVENT_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES
 
 EXPECTED = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 SOURCE = (
@@ -20,10 +20,12 @@ SOURCE = (
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def check_payload(payload: bytes, limit_bytes: int) -> None:
+def check_payload(payload: bytes, is_event: bool) -> None:
     """Raises what AWS answers to a payload that is too large or not JSON; an empty one is fine."""
-    if len(payload) > limit_bytes:
-        raise errors.payload_too_large(limit_bytes)
+    if len(payload) > SYNC_PAYLOAD_BYTES:
+        raise errors.request_too_large(SYNC_PAYLOAD_BYTES)
+    if is_event and len(payload) > EVENT_PAYLOAD_BYTES:
+        raise errors.event_too_large(len(payload), EVENT_PAYLOAD_BYTES)
     if not payload:
         return
     try:
