@@ -48,10 +48,10 @@ def test_an_exception_is_the_payload(aws: Aws, role: str) -> None:
     assert document["errorMessage"] == "no such thing"
     assert document["errorType"] == "ValueError"
     assert document["requestId"] == request_id
-    assert document["stackTrace"] == [
-        "  File \"/var/task/app.py\", line 2, in handler\n    raise ValueError('no such thing')\n"
-    ]
-    assert any(line.startswith("[ERROR] ValueError: no such thing") for line in aws.log_lines(name))
+    [line] = document["stackTrace"]
+    assert line.startswith('  File "/')
+    assert line.endswith("/app.py\", line 2, in handler\n    raise ValueError('no such thing')\n")
+    assert any(line.startswith("[ERROR] ValueError: no such thing") for line in aws.log_of(name, 1))
 
 
 def test_a_missing_variable_is_a_key_error(aws: Aws, role: str) -> None:
@@ -116,7 +116,7 @@ def test_a_timeout_ends_the_function(aws: Aws, role: str) -> None:
         "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
     }
     assert aws.invoke(name, 0)[1] == "awake"  # a new environment takes over
-    assert any("Task timed out after 1.00 seconds" in line for line in aws.log_lines(name))
+    assert any("Task timed out after 1.00 seconds" in line for line in aws.log_of(name, 2))
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_functions_log_reads_as_on_aws(aws: Aws) -> None:
     name = aws.function("def handler(event, context):\n    print('hello')\n", role)
     answer, _ = aws.invoke(name)
     request_id = answer["ResponseMetadata"]["RequestId"]
+    aws.log_of(name, 1)
     [stream] = aws.logs.describe_log_streams(logGroupName=f"/aws/lambda/{name}")["logStreams"]
     day, _, environment = stream["logStreamName"].rpartition("/")
     assert day.count("/") == 2

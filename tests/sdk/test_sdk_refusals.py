@@ -87,7 +87,7 @@ def test_an_expired_token_is_refused(server: ServerProcess, service: str, status
 
 
 def test_a_tampered_session_token_is_refused(aws: Aws, server: ServerProcess) -> None:
-    keys = aws.assume(aws.role(trusting=ACCOUNT_TRUST), "s")
+    keys = aws.assume(aws.role(trusting=ACCOUNT_TRUST), "someone")
     token = keys.session_token or ""
     tampered = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
     client = server.client("sts", keys._replace(session_token=tampered))

@@ -127,8 +127,19 @@ class Aws:
         body = answer["Payload"].read()
         return answer, json.loads(body) if body else None
 
+    def log_of(self, function: str, invocations: int) -> list[str]:
+        """Every line that it logged, once so many invocations are reported: the log follows the answer."""
+
+        def reported() -> list[str] | None:
+            lines = self.log_lines(function)
+            reports = sum(line.startswith("REPORT ") for line in lines)
+            assert reports <= invocations, lines
+            return lines if reports == invocations else None
+
+        return eventually(reported, f"{invocations} invocations in the log of {function}")
+
     def log_lines(self, function: str) -> list[str]:
-        """Every line that the function logged; [] while it has no log group."""
+        """Every line that has been logged so far; [] while there is no log group."""
         try:
             pages = self.logs.get_paginator("filter_log_events").paginate(
                 logGroupName=f"/aws/lambda/{function}"

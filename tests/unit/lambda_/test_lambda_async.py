@@ -165,7 +165,7 @@ SOURCE = " at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` 
 )
 def test_a_payload_that_is_not_json_is_refused_in_awss_words(payload: bytes, reason: str) -> None:
     with pytest.raises(AwsError) as caught:
-        check_payload(payload, 1000)
+        check_payload(payload, is_event=False)
     assert (caught.value.code, caught.value.status) == ("InvalidRequestContentException", 400)
     assert caught.value.message == (
         f"Could not parse request body into json: Could not parse payload into json: {reason}"
@@ -178,7 +178,7 @@ def test_a_payload_that_is_not_json_is_refused_in_awss_words(payload: bytes, rea
 )
 def test_nothing_but_json_reaches_a_function(payload: bytes) -> None:
     with pytest.raises(AwsError, match="Could not parse payload into json"):
-        check_payload(payload, 1_000_000)
+        check_payload(payload, is_event=False)
 
 
 def test_a_client_context_is_one_line_of_json() -> None:

@@ -287,7 +287,7 @@ class LambdaApi:
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name, qualifier)
         is_event = invocation_type == "Event"
-        check_payload(payload, is_event)
+        check_payload(payload, is_event=is_event)
         function = await self._invokable(reference)
         if invocation_type == "DryRun":
             return {"StatusCode": 204}

@@ -20,7 +20,7 @@ SOURCE = (
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def check_payload(payload: bytes, is_event: bool) -> None:
+def check_payload(payload: bytes, *, is_event: bool) -> None:
     """Raises what AWS answers to a payload that is too large or not JSON; an empty one is fine."""
     if len(payload) > SYNC_PAYLOAD_BYTES:
         raise errors.request_too_large(SYNC_PAYLOAD_BYTES)
