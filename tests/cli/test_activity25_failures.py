@@ -98,8 +98,11 @@ def test_step_5_a_role_that_lambda_may_not_assume(aws: Aws, shell: Shell) -> Non
     )
 
 
-def test_step_5_a_package_that_is_no_zip(aws: Aws, shell: Shell) -> None:
-    (shell.home / "app.zip").write_text("not a zip")
+def test_step_5_a_package_that_is_broken(aws: Aws, shell: Shell) -> None:
+    whole = package(PRODUCER)
+    (shell.home / "app.zip").write_bytes(
+        b"XXXX" + whole[4:]
+    )  # the `aws` command itself refuses what is no zip at all
     command = (
         "aws lambda create-function --function-name broken --runtime python3.12 "
         f"--handler app.lambda_handler --zip-file fileb://app.zip --role {aws.role()}"
@@ -140,7 +143,7 @@ def test_step_6_a_function_that_is_not_there(shell: Shell) -> None:
     assert failure(shell, "aws lambda invoke --function-name nobody /dev/stdout") == error(
         "ResourceNotFoundException",
         "Invoke",
-        f"Function not found: arn:aws:lambda:{REGION_ACCOUNT}:function:nobody",
+        f"Function not found: arn:aws:lambda:{REGION_ACCOUNT}:function:nobody:$LATEST",
     )
 
 
