@@ -37,6 +37,8 @@ class Control:
         for function in functions:
             if function.update_status != "Successful":
                 self._run(self._activate(function))
+        for runtime in {function.runtime for function in functions}:
+            self._run(self._warm(runtime))
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -95,15 +97,18 @@ class Control:
 
     async def _activate(self, function: Function) -> None:
         """Have the runtime's template ready, so that the first invocation finds it, and say so."""
-        await self._runtimes.ready()
         await self._packages.task_root(function.code_sha256)
-        self._runtimes.template(function.runtime)
+        await self._warm(function.runtime)
         active = msgspec.structs.replace(
             function, state="Active", update_status="Successful", revision_id=str(uuid.uuid4())
         )
         if await self._table.replace(function, active):  # else it was deleted meanwhile
             interpreter = self._runtimes.interpreter(function.runtime)
             self._packages.compile(function.code_sha256, interpreter.executable)
+
+    async def _warm(self, runtime: str) -> None:
+        await self._runtimes.ready()
+        await self._runtimes.template(runtime).ready()
 
     async def _retire(self, function: Function) -> None:
         await self._pool.retire(function)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from typing import Any
 import msgspec
 
 from noria.services.lambda_ import errors
+
+log = logging.getLogger(__name__)
 
 SCRIPT = Path(__file__).with_name("template_process.py")
 MESSAGE_BYTES = 1 << 16
@@ -40,6 +43,7 @@ class Template:
         self._forks = 0
         self._exits: dict[int, Callable[[int], None]] = {}
         self._received = b""
+        self._ready = asyncio.Event()
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -61,8 +65,17 @@ class Template:
                 start_new_session=True,  # a Ctrl-C at the server's terminal is the server's to handle
             )
         ours.setblocking(False)
+        self._ready.clear()
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)
+
+    async def ready(self) -> None:
+        """Return once it can fork at once, or will not."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._ready.wait()
+        except TimeoutError:
+            log.warning("the template process of %s is slow to start", self._executable)
 
     async def fork(self, spec: dict[str, Any], output_fd: int, on_exit: Callable[[int], None]) -> int:
         """Fork an environment; its process's number. on_exit: called once, with the wait status.
@@ -110,6 +123,8 @@ class Template:
             message = json.loads(line)
             if "exit" in message:
                 self._exited(message["exit"], message["status"])
+            elif "ready" in message:
+                self._ready.set()
             else:
                 self._forked(message)
 
@@ -141,6 +156,7 @@ class Template:
         self._socket.close()
         self._socket = None
         self._received = b""
+        self._ready.set()
         if self._fork is not None and not self._fork.pid.done():
             self._fork.pid.set_exception(errors.environment_failed("the template process ended"))
         assert self._process is not None
@@ -158,6 +174,7 @@ class Template:
             self._socket.close()
             self._socket = None
         self._exits.clear()
+        self._ready.set()
         if self._process is not None:
             try:
                 await asyncio.to_thread(self._process.wait, CLOSE_TIMEOUT_S)
