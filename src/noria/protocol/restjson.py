@@ -154,7 +154,7 @@ class RestJsonCodec:
                 value = result.get(name)
                 if value is not None:
                     headers.append((header, _header_text(value)))
-            return Response(result.get(status_name, status), write_body(result), headers)
+            return Response(result.get(status_name) or status, write_body(result), headers)
 
         return encode
 
