@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ConnectionError as NotConnected
 from botocore.exceptions import HTTPClientError
 
 CONSUMER = """
@@ -115,7 +116,7 @@ class Load:
                 self._up.wait()
                 try:
                     step(number)
-                except HTTPClientError:
+                except (HTTPClientError, NotConnected):
                     self.interrupted += 1
                     time.sleep(0.005)  # it died a moment before it is said to be down
                 except Exception as error:  # a thread's error must fail the test
