@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 
 import pytest
 from tests.support.aws import unique
@@ -106,3 +107,18 @@ def test_the_own_endpoints_are_for_root_only(server: ServerProcess) -> None:
         connection.request(method, path)
         assert connection.getresponse().status == 403
         connection.close()
+
+
+def test_runtimes_list_shows_what_runs_each(shell: Shell) -> None:
+    rows = [line.split() for line in shell.output("noria runtimes list").splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"python3.{minor}" for minor in range(9, 15)]
+    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert next(row[1] for row in rows if row[0] == own) == version
+    assert next(row[-1] for row in rows if row[0] == own) == "yes"
+
+
+def test_runtimes_install_says_what_there_is(shell: Shell) -> None:
+    done = shell.run("noria runtimes install 2.7")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: there is no runtime python2.7; there are python3.9, ")

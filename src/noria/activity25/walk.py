@@ -171,7 +171,7 @@ class Walk:
         _title("Proof   The consumer that handles every record, and reports those that failed")
         code = single_file("lambda_function.py", source("consumer_of_all"))
         self._lambda.update_function_code(FunctionName=CONSUMER, ZipFile=code)
-        self._lambda.get_waiter("function_updated_v2").wait(FunctionName=CONSUMER)
+        self._wait("function_updated_v2", CONSUMER)
         self._lambda.update_event_source_mapping(
             UUID=self._trigger_uuid, FunctionResponseTypes=["ReportBatchItemFailures"]
         )
@@ -221,11 +221,15 @@ class Walk:
             self._lambda.create_function(FunctionName=name, Code={"ZipFile": code}, **configuration)
         except self._lambda.exceptions.ResourceConflictException:
             self._lambda.update_function_code(FunctionName=name, ZipFile=code)
-            self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name)
+            self._wait("function_updated_v2", name)
             self._lambda.update_function_configuration(FunctionName=name, **configuration)
-            self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name)
+            self._wait("function_updated_v2", name)
         else:
-            self._lambda.get_waiter("function_active_v2").wait(FunctionName=name)
+            self._wait("function_active_v2", name)
+
+    def _wait(self, until: str, function: str) -> None:
+        attempts = {"Delay": POLL_EVERY_S, "MaxAttempts": round(SETTLE_WITHIN_S / POLL_EVERY_S)}
+        self._lambda.get_waiter(until).wait(FunctionName=function, WaiterConfig=attempts)
 
     def _produce(self) -> set[str]:
         """Invoke the producer; the tasks that it says it sent, all different."""
