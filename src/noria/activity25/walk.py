@@ -28,7 +28,6 @@ NEWEST_MINOR = 14  # python3.14, the newest runtime name
 POLL_EVERY_S = 0.1
 SETTLE_WITHIN_S = 60  # for a trigger, a function or a log line
 PER_MESSAGE_S = 0.1  # and so much more for each message
-DELETED_RECENTLY_WAIT_S = 65  # SQS refuses a queue's name for 60 s after it was deleted
 
 TRUST = {
     "Version": "2012-10-17",
@@ -86,23 +85,9 @@ class Walk:
 
     def step_2_create_a_queue(self) -> None:
         _title("Step 2  Create a message queuing service")
-        self._queue_url = self._create_queue()
+        self._queue_url = self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
         self._queue_arn = self._attributes("QueueArn")["QueueArn"]
         _say(self._queue_arn)
-
-    def _create_queue(self) -> str:
-        deadline_s = time.monotonic() + DELETED_RECENTLY_WAIT_S
-        told = False
-        while True:
-            try:
-                return str(self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"])
-            except self._sqs.exceptions.QueueDeletedRecently:
-                if time.monotonic() > deadline_s:
-                    raise
-                if not told:
-                    _say("deleted less than 60 s ago: SQS keeps its name back until then, waiting …")
-                told = True
-                time.sleep(1)
 
     def step_3_create_a_policy(self) -> None:
         _title("Step 3  Create a policy")
