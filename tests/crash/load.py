@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socketserver
@@ -13,9 +14,11 @@ from typing import Any
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.exceptions import HTTPClientError
 
+# Its own child process, in a session of its own, must not outlive the server either.
 CONSUMER = """
-import json, os, socket
+import json, os, socket, subprocess
 
+subprocess.Popen(["sleep", "600"], start_new_session=True)
 RECORDER = ("127.0.0.1", int(os.environ["RECORDER_PORT"]))
 
 def handler(event, context):
@@ -61,9 +64,10 @@ class Recorder(socketserver.ThreadingTCPServer):
 class _Recording(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, Recorder)
-        for line in self.rfile:
-            self.server.bodies.update(json.loads(line))
-            self.wfile.write(b"\n")
+        with contextlib.suppress(ConnectionError):  # killed between what it said and our answer
+            for line in self.rfile:
+                self.server.bodies.update(json.loads(line))
+                self.wfile.write(b"\n")
 
 
 class Ledger:

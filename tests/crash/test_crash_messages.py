@@ -16,7 +16,7 @@ from tests.support.aws import QUEUE_EXECUTION, Aws, eventually
 from tests.support.server import ServerProcess, descendants, wait_gone
 
 KILLS = 50
-LIFE_S = (0.02, 0.6)  # from the first requests' commits to functions that are warm
+LIFE_S = (0.02, 0.4)  # from the first commits to functions that are warm
 VISIBILITY_S = 2
 NOTHING = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
 

@@ -67,9 +67,12 @@ class Template:
                     return child
 
     def read(self) -> tuple[dict[str, Any], int] | None:
-        data, fds, _, _ = socket.recv_fds(
-            self.control, MESSAGE_BYTES, 16, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-        )
+        try:
+            data, fds, _, _ = socket.recv_fds(
+                self.control, MESSAGE_BYTES, 16, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+            )
+        except ConnectionResetError:  # the server was killed, with messages of ours unread
+            self.end()
         if not data:
             self.end()
         self.fds += fds
