@@ -249,7 +249,7 @@ async def test_a_packages_modules_are_compiled_once_and_not_at_every_cold_start(
     await service.create({"app.py": app, "lib/__init__.py": "X = 1\n", "bad.py": "def\n"})
 
     def compiled() -> list[str]:
-        return [str(path) for path in tmp_path.glob("code/*/pyc/**/lib/__init__.*.pyc")]
+        return [str(path) for path in tmp_path.glob("code/*/task/lib/__pycache__/__init__.*.pyc")]
 
     await until(compiled, "it is compiled")
     assert await service.call() == [*compiled(), True]

@@ -1,7 +1,7 @@
 """Modules of packages, compiled once instead of at every cold start.
 
-A function cannot write beside its code, so Python would compile what it imports each time: more than a second
-for a package that brings boto3. The runtime's interpreter does it beforehand, in the background.
+A function does not write beside its code, so Python would compile what it imports each time: more than a
+second for a package that brings boto3. The runtime's interpreter does it beforehand, in the background.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ import compileall, os, resource, sys
 server = os.getppid()
 os.nice(10)
 resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
-for folder, _, names in os.walk(sys.argv[1]):
+for folder, _, names in os.walk(sys.argv[1], topdown=False):
+    os.chmod(folder, 0o755)
     for name in names:
         if os.getppid() != server:
             sys.exit()
         if name.endswith(".py"):
             compileall.compile_file(os.path.join(folder, name), quiet=2)
+    for made in (os.path.join(folder, "__pycache__"), folder):
+        if os.path.isdir(made):
+            os.chmod(made, 0o555)
 """
-
-
-def bytecode_dir(task_root: Path) -> Path:
-    return task_root.with_name("pyc")
 
 
 async def compile_package(executable: str, task_root: Path) -> None:
     """Compile every module of a package; what does not compile fails where it is imported."""
     process = await asyncio.create_subprocess_exec(
         executable,
-        *("-I", "-S", "-X", f"pycache_prefix={bytecode_dir(task_root)}", "-c", SCRIPT, str(task_root)),
+        *("-I", "-S", "-c", SCRIPT, str(task_root)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -13,7 +13,6 @@ import msgspec
 
 from noria.clock import Clock
 from noria.services.lambda_ import invocation, log_lines
-from noria.services.lambda_.bytecode import bytecode_dir
 from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import (
     INIT_TIMEOUT_S,
@@ -89,7 +88,6 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     }
     return {
         "task_root": str(site.task_root),
-        "bytecode": str(bytecode_dir(site.task_root)),
         "open_files": OPEN_FILES,
         "data_bytes": 2 * function.memory_size_mb * MIB + RESERVED_BYTES,
         "environment": {**defaults, **(function.environment or {}), **variables},

@@ -3,7 +3,6 @@
 ``<data_dir>/code/<sha256 of the zip>/`` holds ``package.zip`` (synced, the truth) and ``task/`` (its content,
 read-only, what functions see as their task root). ``unpacked`` names the boot of the machine in which
 ``task/`` was written: it is not synced, so after a crash of the machine it is made again from the zip.
-``pyc/`` holds its compiled modules.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from noria.services.lambda_ import errors
-from noria.services.lambda_.bytecode import bytecode_dir, compile_package
+from noria.services.lambda_.bytecode import compile_package
 from noria.services.lambda_.limits import CENTRAL_DIRECTORY_BYTES, UNZIPPED_BYTES, ZIPPED_BYTES
 
 END_OF_CENTRAL_DIRECTORY = struct.Struct("<4s4H2LH")
@@ -245,8 +244,7 @@ class PackageStore:
         """After a crash of the machine what is unpacked may be incomplete; the zip was synced."""
         if (final / "unpacked").exists() and (final / "unpacked").read_text() == self._boot:
             return
-        for leftover in (final / "task", bytecode_dir(final / "task")):
-            remove_tree(leftover)
+        remove_tree(final / "task")
         unpack(final / "package.zip", final / "task")
         (final / "unpacked").write_text(self._boot)
 

@@ -211,7 +211,6 @@ def enter(spec: dict[str, Any], output: int) -> None:
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log)
     os.chdir(spec["task_root"])
     sys.path.insert(0, spec["task_root"])
-    sys.pycache_prefix = spec["bytecode"]
     sys.dont_write_bytecode = True
     sys.argv = ["bootstrap.py", spec["environment"]["_HANDLER"]]
 
