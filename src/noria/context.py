@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import uuid
 from typing import Literal
 
@@ -59,10 +59,17 @@ def service_principal(name: str) -> Principal:
     return Principal("service", "", "", "", name)
 
 
+# Seeded from the system's randomness, once: an id tells apart, it is no secret, and a system call for each of the
+# two that a SendMessage takes was a tenth of its cost.
+_random = random.Random()
+_VERSION_4_BITS = 0xF000C << 60, 0x40008 << 60  # cleared, then set
+
+
 def new_request_id() -> str:
-    """A version 4 UUID as text; `uuid.uuid4` costs three times as much."""
-    h = f"{secrets.randbits(128):032x}"
-    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{'89ab'[int(h[16], 16) & 3]}{h[17:20]}-{h[20:]}"
+    """A version 4 UUID as text; `uuid.uuid4` costs four times as much."""
+    cleared, fixed = _VERSION_4_BITS
+    h = f"{_random.getrandbits(128) & ~cleared | fixed:032x}"
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
 def is_request_id(text: str) -> bool:
