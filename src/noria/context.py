@@ -59,8 +59,8 @@ def service_principal(name: str) -> Principal:
     return Principal("service", "", "", "", name)
 
 
-# Seeded from the system's randomness, once: an id tells apart, it is no secret, and a system call for each of the
-# two that a SendMessage takes was a tenth of its cost.
+# Seeded from the system's randomness, once: an id tells apart, it is no secret, and a system call for each of
+# the two that a SendMessage takes was a tenth of its cost.
 _random = random.Random()
 _VERSION_4_BITS = 0xF000C << 60, 0x40008 << 60  # cleared, then set
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -71,6 +72,10 @@ async def _serve(settings: Settings, ready: Callable[[str], None], tidy: Callabl
     await app.start()
     try:
         ready(app.url)
+        # What a server is made of stays as long as it does: without it, a full collection takes microseconds
+        # instead of the 6 ms that a request would have to wait now and then.
+        gc.collect()
+        gc.freeze()
         await stopping.wait()
         click.echo("Stopping: running invocations finish first. Once more stops at once.", err=True)
     finally:
