@@ -13,11 +13,11 @@ import sys
 from collections import deque
 from collections.abc import Coroutine
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
+from noria.http.render import refusal, rendered
 from noria.http.types import Request, Response
 
 if TYPE_CHECKING:
@@ -38,23 +38,6 @@ WRITE_TIMEOUT_S = 60  # a client that does not read its answer
 LINGER_S = 3  # reading on after a refusal, so that a client in mid-body sees the answer, not a reset
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_STATUS = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode("ascii") for s in HTTPStatus}
-_BODILESS = frozenset({204, 304})
-_CODES = {
-    HTTPStatus.BAD_REQUEST: "BadRequestException",
-    HTTPStatus.REQUEST_TIMEOUT: "RequestTimeoutException",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "RequestEntityTooLargeException",
-    HTTPStatus.EXPECTATION_FAILED: "ExpectationFailedException",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "RequestHeaderFieldsTooLargeException",
-    HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailableException",
-}
-
-
-def refusal(status: int, reason: str) -> Response:
-    """What is refused before a service is known; in the form that JSON clients can read."""
-    code = _CODES[HTTPStatus(status)]
-    body = f'{{"__type":"{code}","message":"{reason}"}}'.encode()
-    return Response(status, body, [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)])
 
 
 def _start(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -333,26 +316,12 @@ class Connection(asyncio.Protocol):
         if self._server.stopping and self._phase == "idle" and not self._pending:
             connection = "close"
         self._since = self._server.ticks
-        head, body = self._head(response, connection), response.body
-        if method == "HEAD" or response.status in _BODILESS or not body:
-            self._transport.write(head)
-        else:
-            self._transport.write(head + body)
+        self._transport.write(
+            rendered(response, connection, self._server.date, headers_only=method == "HEAD")
+        )
         if connection == "close":
             self._phase = "closing"
             self._transport.close()
-
-    def _head(self, response: Response, connection: str) -> bytes:
-        status, headers = response.status, response.headers
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
-            log.error("a header with a line break: %r", lines)
-            status, lines, response.body = 500, "", b""
-        if status not in _BODILESS:
-            lines = f"{lines}Content-Length: {len(response.body)}\r\n"
-        if connection:
-            lines = f"{lines}Connection: {connection}\r\n"
-        return b"".join((_STATUS[status], self._server.date, lines.encode(), b"\r\n"))
 
     def _refuse(self, response: Response) -> None:
         """Answer `response` once the requests before it are answered, then close; read nothing more."""
@@ -365,7 +334,7 @@ class Connection(asyncio.Protocol):
 
     def _write_refusal(self, response: Response) -> None:
         self._since = self._server.ticks
-        self._transport.write(self._head(response, "close") + response.body)
+        self._transport.write(rendered(response, "close", self._server.date))
         # Closing now would reset the connection while the client still sends, and lose the answer.
         if self._transport.can_write_eof():
             self._transport.write_eof()

@@ -61,7 +61,7 @@ class Identifier:
         scope = _scope(request)
         codec = self._codecs.get(scope)
         if codec is not None:
-            return self._in_its_protocol(codec, request)
+            return codec if target is not None else self._in_its_protocol(codec, request)
         if scope:
             return _refusing(scope, target is not None, not_implemented(f"The service {scope}"))
         if target is not None:
@@ -70,8 +70,7 @@ class Identifier:
 
     def _in_its_protocol(self, codec: Codec, request: Request) -> Codec:
         """SQS's older protocol is asked for by older SDKs, and by forms."""
-        is_form = b"Action=" in request.body or "Action=" in request.query
-        if codec.protocol == "json" and is_form and "x-amz-target" not in request.headers:
+        if codec.protocol == "json" and (b"Action=" in request.body or "Action=" in request.query):
             name = codec.service.name
             return _refusing(name, False, not_implemented(f"The Query protocol of {name}"))
         return codec

@@ -13,6 +13,8 @@ from noria.protocol.models import Member, Shape
 Write = Callable[[list[str], Any], None]
 
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("\r"): "&#xD;"}
+# What XML cannot hold at all, so that an echo of it does not make the answer unreadable.
+_ESCAPES |= dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF], "\ufffd")
 
 
 def escape(text: str) -> str:

@@ -98,6 +98,7 @@ def test_of_a_name_that_is_sent_twice_the_first_counts() -> None:
         ),
         ("Action=&Version=2011-06-15", "Could not find operation  for version 2011-06-15"),
         ("Action=%3Cb%3E&Version=2011-06-15", "Could not find operation <b> for version 2011-06-15"),
+        ("Action=%00&Version=2011-06-15", "Could not find operation \0 for version 2011-06-15"),
     ],
 )
 def test_an_unknown_action_is_named_with_its_version(body: str, text: str) -> None:
@@ -105,7 +106,7 @@ def test_an_unknown_action_is_named_with_its_version(body: str, text: str) -> No
         STS.route(post(body))
     assert (caught.value.code, caught.value.message, caught.value.status) == ("InvalidAction", text, 400)
     document = STS.encode_error(caught.value, "id-1").body.decode()
-    shown = text.replace("<", "&lt;").replace(">", "&gt;")
+    shown = text.replace("<", "&lt;").replace(">", "&gt;").replace("\0", "\ufffd")
     assert document == (
         '<ErrorResponse xmlns="http://webservices.amazon.com/AWSFault/2005-15-09"><Error><Type>Sender</Type>'
         f"<Code>InvalidAction</Code><Message>{shown}</Message></Error><RequestId>id-1</RequestId></ErrorResponse>"

@@ -226,7 +226,12 @@ def test_iam_tells_neither_values_nor_sets() -> None:
     )
 
 
-def test_what_holds_is_accepted_and_sqs_asks_nothing_but_presence() -> None:
+def test_sqs_checks_itself() -> None:
+    accept("sqs", "SendMessage")
+    accept("sqs", "GetQueueAttributes", queue_url="u", attribute_names=["NotAnAttribute"])
+
+
+def test_what_holds_is_accepted() -> None:
     accept("lambda", "Invoke", function_name="f", payload=b"x")
     accept("iam", "TagRole", role_name="r", tags=[{"Key": "é Ⅷ-日本_.:/=+@", "Value": "\u00a0"}])
     accept("logs", "DescribeLogGroups")
