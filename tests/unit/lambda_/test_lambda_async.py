@@ -130,6 +130,20 @@ async def test_events_of_a_deleted_function_are_dropped(
     assert await waiting(service) == 0
 
 
+async def test_reset_forgets_an_accounts_events(timed: tuple[Lambda, ManualClock], tmp_path: Path) -> None:
+    service, clock = timed
+    for _ in range(25):
+        await service.invoke({"file": str(tmp_path / "log"), "failures": 99}, invocation_type="Event")
+    await settled(service)
+    await service.api.reset("999999999999")
+    assert await waiting(service) == 25
+    await service.api.reset(ACCOUNT)
+    assert await waiting(service) == 0
+    clock.advance(60)
+    await settled(service)
+    assert len(attempts(tmp_path / "log")) == 25
+
+
 async def test_payloads_have_their_limits(timed: tuple[Lambda, ManualClock]) -> None:
     service, _ = timed
     too_large = "Request must be smaller than 6291456 bytes for the InvokeFunction operation"

@@ -75,7 +75,8 @@ class LambdaApi:
         await self._runtimes.stop()
 
     async def reset(self, account: str) -> None:
-        """Remove the account's functions and what runs of them."""
+        """Remove the account's functions, what runs of them, and the events that wait for them."""
+        await self._events.reset(account)
         await self._control.delete_all(account)
 
     async def create_function(

@@ -170,6 +170,15 @@ class AsyncInvoker:
         elif await self._records.replace(KIND, *key, _encode(event), expected=value):
             heapq.heappush(self._waiting, (event.due_ms, key))
 
+    async def reset(self, account: str) -> None:
+        """Forget what the account's events were to do; one that runs is not tried again."""
+        for owner, region in await self._records.owners(KIND):
+            while owner == account and (
+                page := await self._records.list(KIND, account, region, limit=LISTED_AT_ONCE)
+            ):
+                for name, _ in page:
+                    await self._records.delete(KIND, account, region, name)
+
     def stop_taking(self) -> None:
         """No further event is begun."""
         self._stopping = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -28,7 +29,10 @@ from noria.services.lambda_.runtimes import Interpreter
 from noria.services.lambda_.template import Template
 from noria.services.ports import RoleSession
 
+log = logging.getLogger(__name__)
+
 MIB = 1 << 20
+KILL_TIMEOUT_S = 10.0  # a killed process that waits for a device ends when the device answers
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -255,7 +259,9 @@ class Environment:
         if self._process is not None and self._process.is_alive:
             self._process.measure()
             self._process.kill()
-            await asyncio.wait([self._process.ended])
+            await _within(self._process.ended, KILL_TIMEOUT_S)
+            if self._process.is_alive:
+                log.error("an environment of %s does not end", self.site.function.arn)
 
 
 def _event_headers(work: Work, deadline_ms: int) -> list[tuple[str, str]]:

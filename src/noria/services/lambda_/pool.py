@@ -1,13 +1,15 @@
 """Execution environments kept warm: one for each invocation at a time, reused, expired, retired.
 
-How many there may be: AWS's concurrency limit for an account in a region, and a limit of the machine, a
-process for each 64 MB of its memory. Beyond either, an invocation is throttled, as AWS does.
+How many there may be: AWS's concurrency limit for an account in a region, and a limit of the machine: one for
+each 64 MB of its memory, and no more than the server may have open files for. Beyond either, an invocation is
+throttled, as AWS does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import secrets
 import shutil
 import time
@@ -33,12 +35,15 @@ from noria.services.lambda_.runtimes import Runtimes
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
 
 MEMORY_PER_ENVIRONMENT_BYTES = 64 << 20
+FILES_PER_ENVIRONMENT = 6  # a pipe, a listener, a connection, and its caller's; the rest is room
 EXPIRY_SWEEP_S = 60.0
 
 
 def machine_environments() -> int:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(8, min(MACHINE_ENVIRONMENTS, memory // MEMORY_PER_ENVIRONMENT_BYTES))
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    by_files = files // FILES_PER_ENVIRONMENT if files != resource.RLIM_INFINITY else MACHINE_ENVIRONMENTS
+    return max(8, min(MACHINE_ENVIRONMENTS, memory // MEMORY_PER_ENVIRONMENT_BYTES, by_files))
 
 
 class _Fleet:

@@ -3,8 +3,8 @@
 A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, nothing of Noria imported), with
 ``python -S template_process.py FD LIBRARIES``. FD is a stream socket to the server; each message is a line of
 JSON. To here: ``{"fork": {…}, "id": n}`` with the write end of the output pipe, and ``{"kill": pid}``. From
-here: ``{"ready": true}`` at first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and,
-once nothing is left of an environment, ``{"exit": pid, "status": wait status}``.
+here: ``{"ready": true}`` at first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork,
+and, once nothing is left of an environment, ``{"exit": pid, "status": wait status}``.
 
 It must stay single-threaded (it forks) and must not import what packages bring themselves (boto3, urllib3).
 When the socket closes, which a server that is killed does too, everything that was forked here is killed.
