@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -52,12 +53,13 @@ def single_file(name: str, text: str) -> bytes:
     return buffer.getvalue()
 
 
-def producer_package(cache: Path) -> Package:
-    """The zip from the cache, or a new one. Raises PackageError."""
+def producer_package(cache: Path, before_build: Callable[[], None]) -> Package:
+    """The zip from the cache, or a new one, which takes some seconds. Raises PackageError."""
     digest = hashlib.sha256(source("producer").encode()).hexdigest()[:12]
     path = cache / "activity25" / f"python3.{sys.version_info.minor}-{digest}" / "producer.zip"
     cached = path.is_file()
     if not cached:
+        before_build()
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as directory:
             _build(Path(directory)).replace(path)

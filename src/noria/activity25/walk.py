@@ -75,7 +75,9 @@ class Walk:
         _title("Step 1  Package the producer application")
         started_s = time.monotonic()
         try:
-            package = producer_package(cache_dir())
+            package = producer_package(
+                cache_dir(), lambda: _say("installing boto3 into a virtual environment …")
+            )
         except PackageError as error:
             raise WalkError(str(error)) from error
         self._zip = package.path.read_bytes()

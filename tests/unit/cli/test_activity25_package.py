@@ -52,9 +52,11 @@ def test_a_kept_package_is_used_again_without_a_build(
         return path
 
     monkeypatch.setattr(package, "_build", build)
-    first = package.producer_package(tmp_path)
+    built: list[str] = []
+    first = package.producer_package(tmp_path, lambda: built.append("first"))
     monkeypatch.delattr(package, "_build")
-    second = package.producer_package(tmp_path)
+    second = package.producer_package(tmp_path, lambda: built.append("second"))
+    assert built == ["first"]
     assert (first.cached, second.cached) == (False, True)
     assert (second.boto3_version, second.path) == ("1.2.3", first.path)
     assert [entry.name for entry in first.path.parent.iterdir()] == ["producer.zip"]
@@ -64,7 +66,7 @@ def test_a_failed_build_leaves_nothing_and_says_why(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # as good as offline
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(package.PackageError, match=r"boto3 cannot be installed .*network(.|\n)*No matching"):
-        package.producer_package(tmp_path)
+        package.producer_package(tmp_path, lambda: None)
     assert not list(tmp_path.rglob("*.zip"))
     assert not list(tmp_path.rglob("build-*"))
 
