@@ -36,7 +36,7 @@ _JSON_NAMES = {
 }
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _TIMESTAMP_PATTERN = re.compile(r"\d{8}T\d{6}Z")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")  # us-east-1, us-gov-west-1, eusc-de-east-1
 _PLAIN_PATH = re.compile(
     r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?"
 )  # neither normalising nor encoding changes it

@@ -262,6 +262,11 @@ def test_a_scope_of_another_service_or_region_is_refused_by_name() -> None:
     )
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "us-gov-west-1", "ap-southeast-2", "eusc-de-east-1"])
+def test_every_region_is_valid(region: str) -> None:
+    verify(signed(region=region))
+
+
 def with_authorization(text: str, **headers: str) -> Request:
     return Request("POST", "/", "", {"host": "h", "authorization": text, **headers}, b"")
 
