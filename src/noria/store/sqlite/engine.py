@@ -54,6 +54,7 @@ class SqliteEngine:
         self._suspect = False  # a sync failed: what the WAL holds on disk is unknown
         self._running: set[asyncio.Future[None]] = set()
         self._db_fd = self._wal_fd = -1
+        self._wal_bytes = 0  # when it was last synced
         self._sync_thread = ThreadPoolExecutor(1, "noria-fsync")
         self._checkpoint_thread = ThreadPoolExecutor(1, "noria-checkpoint")
 
@@ -222,9 +223,11 @@ class SqliteEngine:
     def _sync(self) -> None:
         self._syncing = True
         covered, self._unsynced = self._unsynced, []
-        self._run(
-            self._sync_thread, lambda: os.fdatasync(self._wal_fd), lambda error: self._synced(covered, error)
-        )
+        self._run(self._sync_thread, self._sync_wal, lambda error: self._synced(covered, error))
+
+    def _sync_wal(self) -> None:
+        os.fdatasync(self._wal_fd)
+        self._wal_bytes = os.fstat(self._wal_fd).st_size  # here, where no request waits for the system call
 
     def _synced(self, covered: Writers, error: BaseException | None) -> None:
         self._syncing = False
@@ -252,7 +255,7 @@ class SqliteEngine:
     # -- keeping the WAL short --------------------------------------------------------------------------
 
     def _checkpoint_if_long(self) -> None:
-        if not self._checkpointing and os.fstat(self._wal_fd).st_size > WAL_BYTES:
+        if not self._checkpointing and self._wal_bytes > WAL_BYTES:
             self._checkpointing = True
             self._run(self._checkpoint_thread, self._checkpoint, self._checkpointed)
 
