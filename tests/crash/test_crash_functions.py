@@ -39,6 +39,7 @@ def test_kills_during_deployments_leave_functions_that_run(tmp_path: Path) -> No
         server.start()
         assert aws.functions.list_functions()["Functions"] == []
         assert list((data_dir / "code").iterdir()) == [], "packages of functions that are gone"
+        assert list((data_dir / "tmp").iterdir()) == [], "files of environments that are gone"
 
 
 class _Deployments:

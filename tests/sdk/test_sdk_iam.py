@@ -70,9 +70,39 @@ def test_a_role_lives_with_its_policies(aws: Aws) -> None:
         aws.iam.get_role(RoleName=name)
 
 
+def test_policy_documents_are_read_back(aws: Aws) -> None:
+    document = json.loads(allow("sqs:*", QUEUE_ARN))
+    policy = aws.iam.create_policy(PolicyName=unique("policy"), PolicyDocument=json.dumps(document))
+    arn = policy["Policy"]["Arn"]
+    [version] = aws.iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    assert (version["VersionId"], version["IsDefaultVersion"]) == ("v1", True)
+    got = aws.iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]
+    assert got["Document"] == document
+
+    role = aws.role(inline=json.dumps(document)).rpartition("/")[2]
+    assert aws.iam.list_role_policies(RoleName=role)["PolicyNames"] == ["inline"]
+    inline = aws.iam.get_role_policy(RoleName=role, PolicyName="inline")
+    assert inline["PolicyDocument"] == document
+    aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=ACCOUNT_TRUST)
+    trusted = aws.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    assert trusted == json.loads(ACCOUNT_TRUST)
+
+
 def test_the_managed_policies_are_the_real_ones(aws: Aws) -> None:
     basic = aws.iam.get_policy(PolicyArn=BASIC_EXECUTION)["Policy"]
     assert (basic["PolicyName"], basic["Path"]) == ("AWSLambdaBasicExecutionRole", "/service-role/")
+    queue = aws.iam.get_policy(PolicyArn=QUEUE_EXECUTION)["Policy"]
+    version = aws.iam.get_policy_version(PolicyArn=QUEUE_EXECUTION, VersionId=queue["DefaultVersionId"])
+    [statement] = version["PolicyVersion"]["Document"]["Statement"]
+    assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")
+    assert sorted(statement["Action"]) == [
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    ]
     pages = aws.iam.get_paginator("list_policies").paginate(Scope="AWS")
     listed = {policy["Arn"] for page in pages for policy in page["Policies"]}
     assert {BASIC_EXECUTION, QUEUE_EXECUTION} <= listed

@@ -90,5 +90,8 @@ def test_unknown_groups_and_streams_are_refused(aws: Aws) -> None:
         aws.logs.create_log_group(logGroupName=group)
     with refused(400, "ResourceNotFoundException", "The specified log stream does not exist."):
         aws.logs.get_log_events(logGroupName=group, logStreamName="nobody")
+    aws.logs.create_log_stream(logGroupName=group, logStreamName="short-lived")
+    aws.logs.delete_log_stream(logGroupName=group, logStreamName="short-lived")
+    assert aws.logs.describe_log_streams(logGroupName=group)["logStreams"] == []
     aws.logs.delete_log_group(logGroupName=group)
     assert aws.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []

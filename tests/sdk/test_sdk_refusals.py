@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
-from tests.support.aws import ACCOUNT, ACCOUNT_TRUST, BASIC_EXECUTION, Aws, package, refused, unique
+from tests.support.aws import ACCOUNT, ACCOUNT_TRUST, BASIC_EXECUTION, Aws, allow, package, refused, unique
 from tests.support.server import Keys, ServerProcess
 
 from noria.auth.credentials import Credentials
@@ -116,6 +116,66 @@ def test_an_unsigned_request_is_refused(server: ServerProcess) -> None:
     status, body = fetch(f"{server.url}/?Action=GetCallerIdentity&Version=2011-06-15")
     assert status == 403
     assert "<Code>MissingAuthenticationToken</Code>" in body
+
+
+@pytest.mark.parametrize(
+    ("service", "status", "code", "action", "resource"),
+    [
+        ("sqs", 403, "AccessDenied", "sqs:listqueues", f"arn:aws:sqs:us-east-1:{ACCOUNT}:"),
+        ("lambda", 403, "AccessDeniedException", "lambda:ListFunctions", "*"),
+        ("iam", 403, "AccessDenied", "iam:ListRoles", f"arn:aws:iam::{ACCOUNT}:role/"),
+        (
+            "logs",
+            400,
+            "AccessDeniedException",
+            "logs:DescribeLogGroups",
+            f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group::log-stream:",
+        ),
+    ],
+)
+def test_a_denial_names_the_missing_action_and_the_resource(
+    aws: Aws, server: ServerProcess, service: str, status: int, code: str, action: str, resource: str
+) -> None:
+    role = aws.role(trusting=ACCOUNT_TRUST)
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rpartition('/')[2]}/someone"
+    client = server.client(service, aws.assume(role, "someone"))
+    with refused(
+        status,
+        code,
+        f"User: {session} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action",
+    ):
+        CALLS[service](client)
+
+
+def test_a_role_is_passed_to_a_function_only_by_who_may(aws: Aws, server: ServerProcess) -> None:
+    passed = aws.role(BASIC_EXECUTION)
+    deployer = aws.role(trusting=ACCOUNT_TRUST, deploy=allow("lambda:*", "*"))
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{deployer.rpartition('/')[2]}/someone"
+    with refused(
+        403,
+        "AccessDeniedException",
+        f"User: {session} is not authorized to perform: iam:PassRole on resource: {passed} "
+        "because no identity-based policy allows the iam:PassRole action",
+    ):
+        server.client("lambda", aws.assume(deployer, "someone")).create_function(
+            FunctionName=unique("passed"),
+            Runtime="python3.12",
+            Role=passed,
+            Handler="app.handler",
+            Code={"ZipFile": package("")},
+        )
+
+
+def test_a_region_does_not_see_anothers_resources(aws: Aws, server: ServerProcess) -> None:
+    url, arn = aws.queue()
+    elsewhere = server.client("sqs", region="eu-west-1")
+    with refused(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."):
+        elsewhere.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    name = arn.rpartition(":")[2]
+    other = elsewhere.create_queue(QueueName=name)["QueueUrl"]
+    attributes = elsewhere.get_queue_attributes(QueueUrl=other, AttributeNames=["QueueArn"])["Attributes"]
+    assert attributes["QueueArn"] == f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{name}"
 
 
 def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:

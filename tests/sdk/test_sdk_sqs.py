@@ -152,6 +152,31 @@ def test_a_long_poll_waits_as_long_as_it_was_told(aws: Aws) -> None:
     assert 0.9 < time.monotonic() - started_s < 10
 
 
+def test_visibility_is_changed_by_the_batch(aws: Aws) -> None:
+    url, _ = aws.queue()
+    for body in ("a", "b"):
+        aws.sqs.send_message(QueueUrl=url, MessageBody=body)
+    received = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    entries = [
+        {"Id": message["Body"], "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": timeout_s}
+        for message, timeout_s in zip(received, (0, 43_201), strict=True)
+    ]
+    answer = aws.sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["a"]
+    [failed] = answer["Failed"]
+    assert (failed["Id"], failed["Code"], failed["SenderFault"]) == ("b", "InvalidParameterValue", True)
+    [again] = aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert again["Body"] == "a"
+
+
+def test_a_queue_is_tagged_and_untagged(aws: Aws) -> None:
+    url = aws.sqs.create_queue(QueueName=unique("tags"), tags={"team": "blue"})["QueueUrl"]
+    aws.sqs.tag_queue(QueueUrl=url, Tags={"stage": "test"})
+    assert aws.sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"team": "blue", "stage": "test"}
+    aws.sqs.untag_queue(QueueUrl=url, TagKeys=["team"])
+    assert aws.sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"stage": "test"}
+
+
 def test_a_delayed_message_waits_and_a_purge_empties_the_queue(aws: Aws) -> None:
     url, _ = aws.queue()
     aws.sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=60)

@@ -93,10 +93,17 @@ class ServerProcess:
         """All that it has written to stdout and stderr, its earlier lives included."""
         return self._output.read_text(errors="replace") if self._output.exists() else ""
 
-    def client(self, service: str, keys: Keys | None = None, *, timeout_s: float = 60.0) -> Any:
+    def client(
+        self,
+        service: str,
+        keys: Keys | None = None,
+        *,
+        region: str = "us-east-1",
+        timeout_s: float = 60.0,
+    ) -> Any:
         """A boto3 client without retries, as root unless `keys` say otherwise."""
         keys = keys or Keys(self.root.access_key_id, self.root.secret_access_key)
-        client = boto3.session.Session(*keys, region_name="us-east-1").client(
+        client = boto3.session.Session(*keys, region_name=region).client(
             service,
             endpoint_url=self.url,
             config=Config(

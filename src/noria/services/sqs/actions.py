@@ -32,7 +32,7 @@ ACTIONS = {
     "GetQueueAttributes": Action("sqs:GetQueueAttributes", _by_url),
     "GetQueueUrl": Action("sqs:GetQueueUrl", _by_name),
     "ListQueueTags": Action("sqs:ListQueueTags", _by_url),
-    "ListQueues": Action("sqs:ListQueues", lambda ctx, params: "*"),
+    "ListQueues": Action("sqs:ListQueues", _by_name),  # a queue without a name: so AWS's denials have it
     "PurgeQueue": Action("sqs:PurgeQueue", _by_url),
     "ReceiveMessage": Action("sqs:ReceiveMessage", _by_url),
     "SendMessage": Action("sqs:SendMessage", _by_url),
