@@ -25,11 +25,12 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 Collected = dict[str, dict[str, list[float]]]
 
 CONTENDERS = """\
-- **Noria**: as `noria up` starts it: every signature verified, every policy evaluated, a send acknowledged
-  when it is synced to disk, functions isolated under AWS's own runtime client.
+- **Noria**: as `noria up` starts it: every request's signature verified, a send acknowledged once it is synced
+  to disk, functions under AWS's own runtime client. The clients sign with the root key, which no policy
+  limits; the trigger and the functions' logs act as the function's role, whose policies are evaluated.
 - **Noria --ephemeral**: the same, but nothing is kept: what durability costs is the difference.
 - **MiniStack {peer}** (PyPI): as it comes, with its access log off: messages in memory only, no signature
-  verified and no policy evaluated, functions in a plain subprocess.
+  verified and no policy evaluated, each function in a Python subprocess of its own protocol.
 - **limit**: Noria's HTTP server answering each request with a constant of a SendMessage answer's size. Where
   boto3 is the client, this is what boto3 itself takes."""
 
@@ -65,7 +66,7 @@ CONTENDERS = """\
     help="Where a complete run writes its results.",
 )
 def main(only: tuple[str, ...], rounds: int, seconds: int, samples: int, no_peer: bool, output: Path) -> None:
-    """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about ten minutes.
+    """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about five minutes.
 
     Rounds are interleaved: each contender runs a round of a section before any runs the next, from a fresh
     start, so that other load on the machine meets them all. Ratios mean more than figures.

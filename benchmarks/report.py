@@ -11,7 +11,8 @@ import msgspec
 # Contender → measure → one figure a round.
 Results = Mapping[str, Mapping[str, Sequence[float]]]
 
-OURS, PEER, LIMIT = "Noria", "MiniStack", "limit"
+OURS, PEER = "Noria", "MiniStack"
+ORDER = (OURS, "Noria --ephemeral", PEER, "limit")
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -87,7 +88,7 @@ MEASURES = (
 
 def table(results: Results) -> str:
     """Markdown; measures without any figure are left out, as are contenders."""
-    contenders = [name for name, figures in results.items() if figures]
+    contenders = [name for name in ORDER if results.get(name)]
     ratio = [f"{OURS} : {PEER}"] if PEER in contenders else []
     lines = [
         _line(["", *contenders, *ratio, "mark"]),
