@@ -93,7 +93,8 @@ class _Deployments:
 
 def _settled(aws: Aws, name: str) -> bool:
     configuration = aws.functions.get_function_configuration(FunctionName=name)
-    return (configuration["State"], configuration["LastUpdateStatus"]) == ("Active", "Successful")
+    state, update = configuration["State"], configuration.get("LastUpdateStatus")  # none while Pending
+    return (state, update) == ("Active", "Successful")
 
 
 def _package(version: str) -> bytes:
