@@ -204,6 +204,23 @@ async def test_a_poll_that_goes_away_just_when_it_is_woken_wakes_the_next() -> N
     assert gone.cancelled()
 
 
+async def test_news_between_a_look_and_the_wait_is_not_missed() -> None:
+    polls = Polls(ManualClock())
+    poll = polls.open("arn")  # and now it looks, finding nothing
+    polls.wake_at("arn", 0)
+    assert await poll.wait(1 << 62)
+
+
+async def test_a_poll_woken_just_before_its_deadline_still_looks() -> None:
+    clock = ManualClock()
+    polls = Polls(clock)
+    wait = asyncio.create_task(polls.open("arn").wait(clock.now_ms() + 1000))
+    await asyncio.sleep(0)
+    polls.wake_at("arn", 0)
+    clock.advance(1)
+    assert await wait
+
+
 async def test_stopping_answers_every_poll_empty(sqs: SqsClient) -> None:
     url = await sqs.queue()
     polls = [waiting(sqs, url) for _ in range(3)]

@@ -68,6 +68,19 @@ async def test_a_missing_queue_url(sqs: SqsClient) -> None:
     )
 
 
+async def test_a_queue_is_looked_up_once_until_a_record_changes(
+    sqs: SqsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = await sqs.queue("q")
+    await sqs.send(url, "m")
+    with monkeypatch.context() as patch:
+        patch.setattr(sqs.store.records, "get", None)  # would fail
+        await sqs.send(url, "m")
+    await sqs("set_queue_attributes", queue_url=url, attributes={"DelaySeconds": "5"})
+    await sqs.send(url, "m")
+    assert await sqs.depth(url) == (2, 0, 1)
+
+
 async def test_accounts_and_regions_do_not_see_each_other(sqs: SqsClient) -> None:
     url = await sqs.queue("q")
     sqs.region = "eu-west-1"

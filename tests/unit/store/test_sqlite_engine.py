@@ -187,6 +187,19 @@ async def test_a_failed_sync_fails_all_that_it_was_to_cover(engine: SqliteEngine
     assert syncs.count == 1
 
 
+async def test_a_turn_that_is_open_when_a_sync_fails_fails_too(engine: SqliteEngine, syncs: Syncs) -> None:
+    syncs.failure = OSError(5, "Input/output error")
+    first = asyncio.create_task(insert(engine, 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    engine._sync_thread.submit(int).result()  # the sync has failed; the loop will hear of it in the next turn
+    syncs.failure = None
+    second = asyncio.create_task(insert(engine, 2))
+    results = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError, StoreError]
+    await insert(engine, 3)
+
+
 async def test_after_a_failed_sync_the_wal_is_not_trusted_again(
     engine: SqliteEngine, syncs: Syncs, tmp_path: Path
 ) -> None:
