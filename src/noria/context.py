@@ -14,7 +14,7 @@ PrincipalKind = Literal["root", "user", "assumed-role", "federated-user", "servi
 class Principal(msgspec.Struct, frozen=True):
     """An identity that has been proven.
 
-    arn: ``arn:aws:iam::ACCOUNT:root`` or ``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``, say.
+    arn: ``arn:aws:iam::ACCOUNT:root`` or ``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``.
     user_id: AWS's unique id (``AROA…:session`` for a role's session, the account for root).
     name: of the user or role whose policies apply, or of the service (``lambda.amazonaws.com``); empty for root.
     session_policies: JSON documents that narrow a session.
