@@ -8,6 +8,7 @@ import gc
 import ipaddress
 import logging
 import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -26,6 +27,7 @@ from noria.clock import SystemClock
 from noria.config import Settings, default_data_dir
 from noria.data_dir import RunningServer, publish_server, running_server
 
+OPEN_FILES = 65_536  # 10,000 connections, and six for each of 1,000 execution environments, several times
 EXIT_CANNOT_START = 2
 EXIT_AT_ONCE = 130  # what shells report for a process that Ctrl-C ended
 
@@ -36,6 +38,7 @@ def serve(settings: Settings) -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     _warn(settings)
+    _raise_file_limit()
     found_at = settings.data_dir
     with contextlib.ExitStack() as stack:
         if settings.ephemeral:
@@ -153,6 +156,16 @@ def _warn(settings: Settings) -> None:
             fg="yellow",
             err=True,
         )
+
+
+def _raise_file_limit() -> None:
+    """As far as the system lets us: every connection and every execution environment needs open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # Not fatal: systems with a lower ceiling than they say refuse it.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def is_loopback(host: str) -> bool:
