@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -24,7 +25,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_S = 300  # AWS's: five minutes either way
 MAX_EXPIRES_S = 604_800  # a week, AWS's limit for presigned URLs
 DEFAULT_EXPIRES_S = 900  # what AWS assumes where X-Amz-Expires is missing
-CACHED_SIGNING_KEYS = 1024  # about 0.5 KB each
+CACHED_SIGNING_KEYS = 1024  # about 1 KB each
 
 # How the errors are called: Query protocol → JSON and REST-JSON.
 _JSON_NAMES = {
@@ -118,9 +119,8 @@ def verify(
     )
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
     text = f"{ALGORITHM}\n{signed.timestamp}\n{scope}\n{digest}"
-    key = _signing_key(secret, signed.date, signed.region, signed.service)
-    expected = hmac.digest(key, text.encode("ascii"), "sha256").hex()
-    if not hmac.compare_digest(expected, signed.signature):
+    expected = _signer(secret, signed.date, signed.region, signed.service)(text.encode("ascii"))
+    if not hmac.compare_digest(expected.encode(), signed.signature.encode()):
         raise _error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check your AWS"
@@ -333,11 +333,23 @@ def _check_scope(signed: SignedRequest, service: str, protocol: str) -> None:
 
 
 @lru_cache(maxsize=CACHED_SIGNING_KEYS)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def _signer(secret: str, date: str, region: str, service: str) -> Callable[[bytes], str]:
+    """A text's HMAC under the signing key. What the key does to both hashes (RFC 2104) is done once: a third
+    of the time that `hmac.digest` takes."""
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode("latin-1"), "sha256")
-    return key
+    block = key.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def sign(text: bytes) -> str:
+        half, whole = inner.copy(), outer.copy()
+        half.update(text)
+        whole.update(half.digest())
+        return whole.hexdigest()
+
+    return sign
 
 
 def _canonical_path(path: str) -> str:

@@ -200,6 +200,13 @@ def test_a_wrong_secret_reads_as_aws_words_it() -> None:
     assert (error.code, error.message, error.status) == ("SignatureDoesNotMatch", MISMATCH, 403)
 
 
+def test_a_signature_that_is_no_ascii_is_a_wrong_one() -> None:
+    request = signed()
+    head, _, _ = request.headers["authorization"].rpartition("=")
+    request.headers["authorization"] = f"{head}=\xe9"
+    assert refusal(request).message == MISMATCH
+
+
 def test_json_services_call_the_errors_differently_and_keep_the_query_code() -> None:
     request = signed()
     claim = sigv4.parse(request, "json")
