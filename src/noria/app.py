@@ -21,11 +21,13 @@ from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
 from noria.services.lambda_ import actions as lambda_actions
 from noria.services.lambda_.api import LambdaApi
+from noria.services.lambda_.resources import FunctionResources
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
 from noria.services.logs.sink import RoleLogSink
 from noria.services.sqs import actions as sqs_actions
 from noria.services.sqs.api import SqsApi
+from noria.services.sqs.resources import QueueResources
 from noria.services.sts import actions as sts_actions
 from noria.services.sts.api import StsApi
 from noria.services.sts.sessions import RoleSessions
@@ -105,6 +107,10 @@ class App:
         credentials = Credentials(root)
         directory = IamDirectory(store.records)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
+        authorizer.resources |= {
+            "sqs": QueueResources(store.records),
+            "lambda": FunctionResources(store.records),
+        }
         roles = RoleSessions(directory, credentials, authorizer, clock)
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer)
 

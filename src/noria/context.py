@@ -18,7 +18,8 @@ class Principal(msgspec.Struct, frozen=True):
     user_id: AWS's unique id (``AROA…:session`` for a role's session, the account for root).
     name: of the user or role whose policies apply, or of a service (``lambda.amazonaws.com``); empty for root.
     session_policies: JSON documents that narrow a session.
-    role_arn: of the role behind a session, with its path.
+    role_arn: of the role (or user) behind a session, with its path.
+    session_tags: (key, value) of the tags that a session was given.
     """
 
     kind: PrincipalKind
@@ -28,6 +29,7 @@ class Principal(msgspec.Struct, frozen=True):
     name: str = ""
     session_policies: tuple[str, ...] = ()
     role_arn: str = ""
+    session_tags: tuple[tuple[str, str], ...] = ()
 
 
 class RequestContext(msgspec.Struct):

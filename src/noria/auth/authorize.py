@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -11,9 +11,10 @@ from noria.clock import Clock
 from noria.config import AuthMode
 from noria.context import Principal, RequestContext
 from noria.errors import AwsError
-from noria.policy.document import Policy, session_policy
-from noria.policy.evaluate import ALLOWED, Decision, PolicyRequest, evaluate, evaluate_trust
+from noria.policy.document import session_policy
+from noria.policy.evaluate import ALLOWED, NOBODY, Decision, Identity, PolicyRequest, evaluate
 from noria.policy.match import ContextValue
+from noria.policy.statement import Policy
 
 Params = Mapping[str, Any]
 
@@ -52,17 +53,31 @@ class Denial(msgspec.Struct, frozen=True):
     lowercase_action: bool = False
 
 
-class PolicySource(Protocol):
-    """Where a principal's identity policies come from. Implemented by IAM."""
+class Resource(msgspec.Struct, frozen=True):
+    """What a resource says of itself: its own policy, and its tags (``aws:ResourceTag/…``)."""
 
-    async def identity_policies(self, principal: Principal) -> Sequence[Policy]:
-        """Those in force now; none for a role that is gone, also where another took its name."""
+    policy: Policy | None = None
+    tags: Mapping[str, str] = {}
+
+
+class PolicySource(Protocol):
+    """Where a principal's policies come from. Implemented by IAM."""
+
+    async def identity(self, principal: Principal) -> Identity:
+        """In force now; NOBODY for a role or user that is gone, also where another took its name."""
 
     async def role_arn(self, arn: str) -> str:
         """``arn:aws:iam::ACCOUNT:role/NAME`` with the role's path in it; unchanged where there is none."""
 
     def generation(self) -> int:
-        """Grows whenever any policy may have changed."""
+        """Grows whenever any policy, also of a resource, or any tag may have changed."""
+
+
+class Resources(Protocol):
+    """Resources with policies or tags of their own. Implemented by the service whose ARNs they have."""
+
+    async def resource(self, arn: str) -> Resource | None:
+        """None where there is no such resource."""
 
 
 class Authorizer:
@@ -72,16 +87,18 @@ class Authorizer:
         self, policies: PolicySource, mode: AuthMode, denials: Mapping[str, Denial], clock: Clock
     ) -> None:
         """denials: by service name."""
+        self.resources: dict[str, Resources] = {}  # by the service in their ARNs; set by `app`
         self._policies = policies
         self._mode = mode
         self._denials = denials
         self._clock = clock
         self._generation = -1
         self._decisions: dict[tuple[Principal, str, str], Decision] = {}
+        self._found: dict[str, Resource] = {}  # by ARN
 
     async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:
         """Raise the service's access-denied error unless ctx.principal may do what the request asks."""
-        if not action.needs_permission or self._allows_all(ctx.principal):
+        if not action.needs_permission or self._allows_all(ctx.principal, ctx.service):
             return
         resource = action.resource(ctx, params)
         if action.by_name:
@@ -98,7 +115,7 @@ class Authorizer:
         conditions: Mapping[str, ContextValue] | None = None,
     ) -> None:
         """For checks beside the request's own action (``iam:PassRole``)."""
-        if not self._allows_all(ctx.principal):
+        if not self._allows_all(ctx.principal, action.partition(":")[0]):
             await self._require(ctx, action, resource, conditions, resource)
 
     async def allows(
@@ -113,7 +130,7 @@ class Authorizer:
             principal,
             action,
             resource,
-            lambda: {**self._own(principal), **resource_conditions(resource), **(conditions or {})},
+            lambda: {**resource_conditions(resource), **self._own(principal), **(conditions or {})},
         )
         return decision.allowed
 
@@ -132,20 +149,25 @@ class Authorizer:
         """
         if self._mode == "permissive":
             return True
-        context = {**self._own(principal), **resource_conditions(role_arn), **(conditions or {})}
-        grant = evaluate_trust(PolicyRequest(principal, action, role_arn, context), trust)
-        if grant in ("deny", "none"):
-            return False
-        if principal.kind == "service":
-            return True
-        own = await self._decide(principal, action, role_arn, lambda: context)
-        same_account = role_arn.split(":")[4] == principal.account
-        if grant == "direct" and same_account and own.policy_type == "identity-based" and not own.explicit:
-            return True
-        return own.allowed
+        identity = await self._identity(principal)
+        context = {
+            **resource_conditions(role_arn),
+            **self._own(principal),
+            **principal_tags(principal, identity),
+            **(conditions or {}),
+        }
+        return evaluate(
+            PolicyRequest(principal, action, role_arn, context), identity, trust, trust=True
+        ).allowed
 
-    def _allows_all(self, principal: Principal) -> bool:
-        return self._mode == "permissive" or principal.kind == "root"
+    def _allows_all(self, principal: Principal, service: str) -> bool:
+        """Root is bound by nothing but the policies of resources."""
+        return self._mode == "permissive" or (principal.kind == "root" and service not in self.resources)
+
+    async def _identity(self, principal: Principal) -> Identity:
+        if principal.kind in ("user", "assumed-role", "federated-user"):
+            return await self._policies.identity(principal)
+        return NOBODY
 
     def _own(self, principal: Principal) -> dict[str, str]:
         return {**principal_conditions(principal), "aws:EpochTime": str(self._clock.now_ms() // 1000)}
@@ -175,24 +197,40 @@ class Authorizer:
         conditions: Callable[[], Mapping[str, ContextValue]],
     ) -> Decision:
         """conditions: asked only where a policy looks at them, since most decisions come from the cache."""
-        if self._allows_all(principal):
+        service = action.partition(":")[0]
+        if self._allows_all(principal, service):
             return ALLOWED
         generation = self._policies.generation()
-        if generation != self._generation or len(self._decisions) >= DECISIONS_CACHED:
+        if generation != self._generation or len(self._decisions) + len(self._found) >= DECISIONS_CACHED:
             self._decisions.clear()
+            self._found.clear()
             self._generation = generation
         key = (principal, action, resource)
         if cached := self._decisions.get(key):
             return cached
-        identity = await self._policies.identity_policies(principal)
-        dynamic = any(policy.dynamic for policy in identity) or any(
-            session_policy(text).dynamic for text in principal.session_policies
-        )
-        request = PolicyRequest(principal, action, resource, conditions() if dynamic else {})
-        decision = evaluate(request, identity)
+        identity = await self._identity(principal)
+        found = await self._resource(service, resource)
+        dynamic = _dynamic(principal, identity, found)
+        context: Mapping[str, ContextValue] = {}
+        if dynamic:
+            tags = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
+            context = {**tags, **principal_tags(principal, identity), **conditions()}
+        decision = evaluate(PolicyRequest(principal, action, resource, context), identity, found.policy)
         if not dynamic and generation == self._policies.generation():
             self._decisions[key] = decision
         return decision
+
+    async def _resource(self, service: str, arn: str) -> Resource:
+        resources = self.resources.get(service)
+        if resources is None or arn.count(":") < 5:
+            return NO_RESOURCE
+        found = self._found.get(arn)
+        if found is None:
+            generation = self._policies.generation()
+            found = await resources.resource(arn) or NO_RESOURCE
+            if generation == self._generation == self._policies.generation():
+                self._found[arn] = found
+        return found
 
     def _denied(self, ctx: RequestContext, action: str, resource: str, decision: Decision) -> AwsError:
         denial = self._denials[ctx.service]
@@ -204,6 +242,26 @@ class Authorizer:
             denial.status,
             query_code=denial.query_code,
         )
+
+
+NO_RESOURCE = Resource()
+
+
+def _dynamic(principal: Principal, identity: Identity, resource: Resource) -> bool:
+    """Whether a decision depends on the request's context, so that it cannot be kept."""
+    return (
+        any(attached.policy.dynamic for attached in identity.policies)
+        or (identity.boundary is not None and identity.boundary.policy.dynamic)
+        or (resource.policy is not None and resource.policy.dynamic)
+        or any(session_policy(text).dynamic for text in principal.session_policies)
+    )
+
+
+def principal_tags(principal: Principal, identity: Identity) -> dict[str, str]:
+    """``aws:PrincipalTag/…``: a session's own tags before those of its role."""
+    tags = {key.lower(): value for key, value in identity.tags.items()}
+    tags |= {key.lower(): value for key, value in principal.session_tags}
+    return {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}
 
 
 PRINCIPAL_TYPES = {

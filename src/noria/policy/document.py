@@ -7,7 +7,7 @@ documents. Pure: whether a principal exists, and how long a document may be, is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -15,11 +15,9 @@ import msgspec
 
 from noria.errors import AwsError
 from noria.policy.arns import resource_error
-from noria.policy.conditions import ConditionError, Test, compile_conditions
-from noria.policy.match import Context, Match, Pattern
+from noria.policy.conditions import ConditionError
 from noria.policy.principals import Principals, parse_principals
-
-Json = dict[str, Any]
+from noria.policy.statement import Json, Policy, Statement, condition_values, strings
 
 VERSION = "2012-10-17"
 OLD_VERSION = "2008-10-17"
@@ -41,92 +39,6 @@ SID = re.compile(r"[0-9A-Za-z]*")
 SID_RULE = "Check that your input satisfies the regular expression [0-9A-Za-z]*"
 VENDOR = re.compile(r"[a-zA-Z0-9\-.]+")
 SESSION_POLICIES_CACHED = 1024  # documents of live sessions: at most ten and one a session
-
-
-class Statement:
-    """One statement; `applies` says whether it speaks of a request at all."""
-
-    __slots__ = (
-        "_actions",
-        "_allows",
-        "_condition",
-        "_fixed",
-        "_negated_actions",
-        "_negated_resources",
-        "_patterns",
-    )
-
-    def __init__(self, fields: Json, *, variables: bool) -> None:
-        """fields: valid. Raises ConditionError."""
-        self._negated_actions = "NotAction" in fields
-        actions = _strings(fields["NotAction" if self._negated_actions else "Action"])
-        self._actions = [_fixed(Pattern(action.lower(), "text", variables=False)) for action in actions]
-        self._negated_resources = "NotResource" in fields
-        resources = _strings(fields.get("NotResource" if self._negated_resources else "Resource", "*"))
-        patterns = [Pattern(resource, "resource", variables=variables) for resource in resources]
-        self._fixed = [pattern.fixed for pattern in patterns if pattern.fixed]
-        self._patterns = [pattern for pattern in patterns if not pattern.fixed]
-        block = _condition_block(fields)
-        self._condition: Test | None = compile_conditions(block, variables) if block else None
-        self._allows = fields["Effect"] == "Allow"
-
-    @property
-    def dynamic(self) -> bool:
-        """Whether it depends on more than the principal's policies, the action and the resource."""
-        return self._condition is not None or bool(self._patterns)
-
-    def applies(self, action: str, resource: str, context: Callable[[], Context]) -> bool:
-        """action: in lower case. context: asked only where the statement is dynamic."""
-        if self._matches_action(action) is self._negated_actions:
-            return False
-        if self._matches_resource(resource, context) is self._negated_resources:
-            return False
-        return self._condition is None or self._condition(context())
-
-    def _matches_action(self, action: str) -> bool:
-        for match in self._actions:  # noqa: SIM110, `any` costs as much as all the rest
-            if match(action):
-                return True
-        return False
-
-    def _matches_resource(self, resource: str, context: Callable[[], Context]) -> bool:
-        for match in self._fixed:
-            if match(resource):
-                return True
-        for pattern in self._patterns:
-            resolved = pattern.resolve(context())
-            if resolved is None:  # under NotResource a Deny then applies, and an Allow does not
-                if self._negated_resources and self._allows:
-                    return True
-            elif resolved(resource):
-                return True
-        return False
-
-
-class Policy:
-    """A document ready to be evaluated.
-
-    denies, allows: its statements by effect. principals: of each statement of a trust policy.
-    dynamic: some statement looks at the request's context, so that a decision of it cannot be cached.
-    """
-
-    __slots__ = ("allows", "denies", "dynamic", "principals")
-
-    def __init__(self, document: Json, statements: Sequence[Json]) -> None:
-        variables = document.get("Version") == VERSION
-        self.allows: list[Statement] = []
-        self.denies: list[Statement] = []
-        self.principals: dict[Statement, Principals] = {}
-        for fields in statements:
-            statement = Statement(fields, variables=variables)
-            (self.allows if fields["Effect"] == "Allow" else self.denies).append(statement)
-            if "Principal" in fields:
-                self.principals[statement] = parse_principals(fields["Principal"])
-        self.dynamic = any(statement.dynamic for statement in (*self.allows, *self.denies))
-
-    def named_principals(self) -> set[str]:
-        """The ARNs that a trust policy names, for IAM to look up."""
-        return {arn for principals in self.principals.values() for arn in principals.arns}
 
 
 def size(text: str) -> int:
@@ -178,6 +90,23 @@ def parse_trust_policy(text: str) -> Policy:
     sids = [fields["Sid"] for fields in statements if fields.get("Sid")]
     if len(set(sids)) < len(sids):
         _malformed("The Statement Ids in the policy are not unique")
+    return _compiled(document, statements, trust=True)
+
+
+def parse_resource_policy(text: str) -> Policy:
+    """A policy of a resource (a queue's, a function's). Raises AwsError MalformedPolicyDocument.
+
+    Services answer a broken one in words of their own, most of them without saying what is wrong.
+    """
+    document = _decode(text, "This policy contains invalid Json")
+    statements = _statements(document, "Could not parse the policy: Statement is empty!")
+    for fields in statements:
+        _check_syntax(fields, "Syntax error in policy.")
+        if ("Principal" in fields) is ("NotPrincipal" in fields):
+            _malformed("Missing required field Principal")
+        if not fields.get("Action") and not fields.get("NotAction"):
+            _malformed("Missing required field Action")
+        _check_condition_keys(fields)
     return _compiled(document, statements)
 
 
@@ -232,13 +161,13 @@ def _check_syntax(fields: Json, error: str) -> None:
 
 
 def _check_resources(fields: Json) -> None:
-    for resource in _strings(fields.get("Resource", fields.get("NotResource"))):
+    for resource in strings(fields.get("Resource", fields.get("NotResource"))):
         if error := resource_error(resource):
             _malformed(error)
 
 
 def _check_vendors(fields: Json) -> None:
-    for action in _strings(fields.get("Action", fields.get("NotAction"))):
+    for action in strings(fields.get("Action", fields.get("NotAction"))):
         if action == "*":
             continue
         vendor, colon, name = action.partition(":")
@@ -277,7 +206,7 @@ def _check_trust_statement(fields: Json) -> None:
     if "NotResource" in fields:
         _malformed("AssumeRole policy must not contain resources.")
     _check_syntax(fields, "Syntax error in policy.")
-    actions = _strings(fields.get("Action", fields.get("NotAction")))
+    actions = strings(fields.get("Action", fields.get("NotAction")))
     if not actions:
         _malformed("Missing required field Action")
     if not all(action.lower().startswith("sts:") for action in actions):
@@ -285,11 +214,23 @@ def _check_trust_statement(fields: Json) -> None:
     _check_condition_keys(fields)
 
 
-def _compiled(document: Json, statements: Sequence[Json]) -> Policy:
+def _compiled(document: Json, statements: Sequence[Json], *, trust: bool = False) -> Policy:
+    variables = document.get("Version") == VERSION
     try:
-        return Policy(document, statements)
+        return Policy(
+            [
+                Statement(fields, _principals(fields, trust=trust), variables=variables)
+                for fields in statements
+            ]
+        )
     except ConditionError as error:
         _malformed(str(error))
+
+
+def _principals(fields: Json, *, trust: bool) -> Principals | None:
+    if "NotPrincipal" in fields:
+        return parse_principals(fields["NotPrincipal"], negated=True)
+    return parse_principals(fields["Principal"], trust=trust) if "Principal" in fields else None
 
 
 def _is_strings(value: Any) -> bool:
@@ -298,41 +239,11 @@ def _is_strings(value: Any) -> bool:
     )
 
 
-def _strings(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or ())
-
-
 def _is_condition(block: Any) -> bool:
     return isinstance(block, dict) and all(
         isinstance(keys, dict)
         and all(
-            isinstance(item, str | int | float)
-            for value in keys.values()
-            for item in _condition_values(value)
+            isinstance(item, str | int | float) for value in keys.values() for item in condition_values(value)
         )
         for keys in block.values()
     )
-
-
-def _condition_values(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _condition_block(fields: Json) -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """Values as text: JSON's own booleans and numbers are allowed too."""
-    return {
-        operator: {
-            key: [
-                item if isinstance(item, str) else msgspec.json.encode(item).decode()
-                for item in _condition_values(value)
-            ]
-            for key, value in keys.items()
-        }
-        for operator, keys in fields.get("Condition", {}).items()
-        if keys
-    }
-
-
-def _fixed(pattern: Pattern) -> Match:
-    assert pattern.fixed is not None  # compiled without variables
-    return pattern.fixed

@@ -1,23 +1,55 @@
-"""The decision: explicit deny, then allow, then implicit deny; a session's own policies narrow it further.
+"""The decision: what all the policies that apply to a request say together.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 
 from noria.context import Principal
-from noria.policy.document import Policy, session_policy
+from noria.policy.document import session_policy
 from noria.policy.match import Context, ContextValue
 from noria.policy.principals import Grant
+from noria.policy.statement import Policy
 
-PolicyType = Literal["identity-based", "session"]
-TrustGrant = Grant | Literal["deny"]
+PolicyType = Literal["identity-based", "resource-based", "permissions boundary", "session", "role trust"]
+
+# AWS's words; those of an explicit deny stand after "with an explicit deny in".
+NAMES: dict[PolicyType, tuple[str, str]] = {
+    "identity-based": ("identity-based policy", "an identity-based policy"),
+    "resource-based": ("resource-based policy", "a resource-based policy"),
+    "permissions boundary": ("permissions boundary", "a permissions boundary"),
+    "session": ("session policy", "a session policy"),
+    "role trust": ("role trust policy", "the role trust policy"),
+}
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """A policy of a principal. name: as IAM shows it. arn: of a managed policy, "" for an inline one."""
+
+    policy: Policy
+    name: str = ""
+    arn: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What IAM knows of a principal.
+
+    policies: its own and, of a user, those of its groups. tags: of the user or of the role, before those of
+    its session.
+    """
+
+    policies: tuple[Attached, ...] = ()
+    boundary: Attached | None = None
+    tags: Mapping[str, str] = {}
+
+
+NOBODY = Identity()
 
 
 class PolicyRequest(msgspec.Struct):
@@ -42,61 +74,121 @@ class PolicyRequest(msgspec.Struct):
                 self._context["aws:currenttime"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         return self._context
 
+    @property
+    def same_account(self) -> bool:
+        """Whether the resource is of the principal's account, or of none."""
+        parts = self.resource.split(":", 5)
+        return len(parts) < 6 or parts[4] in ("", self.principal.account)
+
 
 class Decision(msgspec.Struct, frozen=True):
-    """policy_type: of the policies that decided. explicit: a statement denies, rather than none allows."""
+    """policy_type: of the policies that decided. explicit: a statement denies, rather than none allows.
+    policy_arn: of the managed policy that denies, where AWS tells it."""
 
     allowed: bool
     policy_type: PolicyType = "identity-based"
     explicit: bool = False
+    policy_arn: str = ""
 
     def because(self, action: str) -> str:
         """AWS's words for a denial, e.g. ``because no session policy allows the sqs:SendMessage action``."""
+        missing, denying = NAMES[self.policy_type]
         if self.explicit:
-            article = "an" if self.policy_type == "identity-based" else "a"
-            return f"with an explicit deny in {article} {self.policy_type} policy"
-        return f"because no {self.policy_type} policy allows the {action} action"
+            where = f": {self.policy_arn}" if self.policy_arn else ""
+            return f"with an explicit deny in {denying}{where}"
+        return f"because no {missing} allows the {action} action"
 
 
 ALLOWED = Decision(True)
 
 
-def evaluate(request: PolicyRequest, identity: Sequence[Policy]) -> Decision:
-    """What the principal's identity policies, and those of its session, say together."""
-    by_identity = _decide(request, identity, "identity-based")
-    texts = request.principal.session_policies
-    if not texts or by_identity.explicit:
-        return by_identity
-    by_session = _decide(request, [session_policy(text) for text in texts], "session")
-    return by_session if by_session.explicit or by_identity.allowed else by_identity
+def evaluate(
+    request: PolicyRequest, identity: Identity, resource: Policy | None = None, *, trust: bool = False
+) -> Decision:
+    """What the policies of the principal, of its session and of the resource say together.
+
+    resource: the resource's own policy. trust: that is a role's trust policy, without which nobody may assume
+    the role, also inside its account.
+    """
+    principal, same_account = request.principal, request.same_account
+    denial = _denial(request, identity, resource, trust=trust)
+    if denial is not None:
+        return denial
+    grant = _grant(request, resource) if resource is not None else "none"
+    of_resource: PolicyType = "role trust" if trust else "resource-based"
+    if principal.kind in ("service", "anonymous"):
+        return ALLOWED if grant == "direct" else Decision(False, of_resource)
+    if same_account and grant == "direct":
+        return ALLOWED
+    if principal.kind != "root":
+        if not (same_account and grant == "role") and not _any_allows(request, identity.policies):
+            return Decision(False)
+        if identity.boundary is not None and not _any_allows(request, (identity.boundary,)):
+            return Decision(False, "permissions boundary")
+        session = principal.session_policies
+        if session and not _any_allows(request, map(_of_session, session)):
+            return Decision(False, "session")
+    if grant == "none" and (trust or not same_account):
+        return Decision(False, of_resource)
+    return ALLOWED
 
 
-def _decide(request: PolicyRequest, policies: Sequence[Policy], policy_type: PolicyType) -> Decision:
+def _denial(
+    request: PolicyRequest, identity: Identity, resource: Policy | None, *, trust: bool
+) -> Decision | None:
+    """The first explicit deny there is: nothing outweighs it."""
+    action, principal = request.action.lower(), request.principal
+    for attached in identity.policies:
+        if _denies(request, action, attached.policy):
+            return _explicit(request, "identity-based", attached)
+    if resource is not None:
+        for statement in resource.denies:
+            spoken_of = statement.principals is not None and statement.principals.grant(principal) != "none"
+            if spoken_of and statement.applies(action, request.resource, request.context):
+                return Decision(False, "role trust" if trust else "resource-based", True)
+    boundary = identity.boundary
+    if boundary is not None and _denies(request, action, boundary.policy):
+        return _explicit(request, "permissions boundary", boundary)
+    for text in principal.session_policies:
+        if _denies(request, action, session_policy(text)):
+            return Decision(False, "session", True)
+    return None
+
+
+def _explicit(request: PolicyRequest, policy_type: PolicyType, attached: Attached) -> Decision:
+    """AWS tells the policy's ARN inside one account only."""
+    return Decision(False, policy_type, True, attached.arn if request.same_account else "")
+
+
+def _denies(request: PolicyRequest, action: str, policy: Policy) -> bool:
+    return any(statement.applies(action, request.resource, request.context) for statement in policy.denies)
+
+
+def _any_allows(request: PolicyRequest, policies: Iterable[Attached]) -> bool:
     action, resource, context = request.action.lower(), request.resource, request.context
-    for policy in policies:
-        for statement in policy.denies:
+    for attached in policies:
+        for statement in attached.policy.allows:
             if statement.applies(action, resource, context):
-                return Decision(False, policy_type, True)
-    for policy in policies:
-        for statement in policy.allows:
-            if statement.applies(action, resource, context):
-                return ALLOWED
-    return Decision(False, policy_type)
+                return True
+    return False
 
 
-def evaluate_trust(request: PolicyRequest, trust: Policy) -> TrustGrant:
-    """What a trust policy says of the principal: denied, named itself, its account named, or nothing."""
-    action, context = request.action.lower(), request.context
-    for statement in trust.denies:
-        if trust.principals[statement].grant(request.principal) != "none" and statement.applies(
-            action, request.resource, context
-        ):
-            return "deny"
-    grants = {
-        trust.principals[statement].grant(request.principal)
-        for statement in trust.allows
-        if statement.applies(action, request.resource, context)
+def _of_session(text: str) -> Attached:
+    return Attached(session_policy(text))
+
+
+def _grant(request: PolicyRequest, resource: Policy) -> Grant:
+    """The strongest way in which the resource's policy allows the request to the principal."""
+    action, principal = request.action.lower(), request.principal
+    grants: set[Grant] = {
+        statement.principals.grant(principal)
+        for statement in resource.allows
+        if statement.principals is not None and statement.applies(action, request.resource, request.context)
     }
-    if "direct" in grants:
-        return "direct"
-    return "account" if "account" in grants else "none"
+    for grant in GRANTS:
+        if grant in grants:
+            return grant
+    return "none"
+
+
+GRANTS: tuple[Grant, ...] = ("direct", "role", "account")  # the strongest first

@@ -1,4 +1,4 @@
-"""The Principal element of trust policies (and, one day, of resource policies)."""
+"""The Principal and NotPrincipal elements of trust and resource policies."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import msgspec
 from noria.context import Principal
 from noria.errors import AwsError
 
-Grant = Literal["none", "account", "direct"]
+Grant = Literal["none", "account", "role", "direct"]
 """How a statement names a principal. account: it trusts the principal's account, which must itself let the
-principal; direct: it names the principal, which inside one account is enough."""
+principal; role: it names the role (or user) behind the session, whose boundary and session policies still
+limit it; direct: it names the very principal, or everyone, which inside one account is enough.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html
+"""
 
 ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 IDENTITY = re.compile(
@@ -25,23 +28,45 @@ WEB_IDENTITY_PROVIDERS = frozenset(
 
 
 class Principals(msgspec.Struct, frozen=True):
-    """Who a statement speaks of. everyone: ``*``."""
+    """Who a statement speaks of. everyone: ``*``. negated: of NotPrincipal, all but these.
+
+    services_too: everyone includes AWS's services; a role's trust policy must name the service.
+    """
 
     everyone: bool
     accounts: frozenset[str]
     arns: frozenset[str]
     services: frozenset[str]
+    services_too: bool = True
+    negated: bool = False
 
     def grant(self, principal: Principal) -> Grant:
+        if self.negated:
+            return "none" if self._excepts(principal) else "direct"
         if principal.kind == "service":
-            return "direct" if principal.name in self.services else "none"
-        if self.everyone or principal.arn in self.arns or principal.role_arn in self.arns:
+            named = principal.name in self.services or (self.everyone and self.services_too)
+            return "direct" if named else "none"
+        if self.everyone or principal.arn in self.arns:
             return "direct"
+        if principal.role_arn in self.arns:
+            return "role"
         return "account" if principal.account in self.accounts else "none"
 
+    def _excepts(self, principal: Principal) -> bool:
+        """NotPrincipal spares only whom it names whole: a user and its account; a session, its role and
+        their account (IAM reference, NotPrincipal)."""
+        if principal.kind == "service":
+            return principal.name in self.services
+        if self.everyone:
+            return True
+        chain = {principal.arn, principal.role_arn} - {"", f"arn:aws:iam::{principal.account}:root"}
+        return principal.account in self.accounts and chain <= self.arns
 
-def parse_principals(element: Any) -> Principals:
-    """Raises AwsError MalformedPolicyDocument."""
+
+def parse_principals(element: Any, *, trust: bool = False, negated: bool = False) -> Principals:
+    """trust: of a role's trust policy, which is stricter. Raises AwsError MalformedPolicyDocument."""
+    if element == "*" and not trust:
+        element = {"AWS": "*"}
     if not isinstance(element, dict):
         raise _malformed(
             "Principal must be a JSON object." if isinstance(element, str) else "Syntax error in policy."
@@ -61,10 +86,12 @@ def parse_principals(element: Any) -> Principals:
             raise invalid_principal("SERVICE", service)
     for provider in sorted(found["Federated"] - WEB_IDENTITY_PROVIDERS):
         raise invalid_principal("Federated", provider)  # no identity provider can exist in Noria
-    return _aws_principals(found["AWS"], frozenset(found["Service"]))
+    everyone, accounts, arns = _aws_principals(found["AWS"])
+    return Principals(everyone, accounts, arns, frozenset(found["Service"]), not trust, negated)
 
 
-def _aws_principals(names: set[str], services: frozenset[str]) -> Principals:
+def _aws_principals(names: set[str]) -> tuple[bool, frozenset[str], frozenset[str]]:
+    """(everyone, accounts, ARNs)"""
     accounts, arns = set(), set()
     for name in sorted(names - {"*"}):
         if account := ACCOUNT.fullmatch(name):
@@ -73,7 +100,7 @@ def _aws_principals(names: set[str], services: frozenset[str]) -> Principals:
             arns.add(name)
         else:
             raise invalid_principal("AWS", name)
-    return Principals("*" in names, frozenset(accounts), frozenset(arns), services)
+    return "*" in names, frozenset(accounts), frozenset(arns)
 
 
 def invalid_principal(kind: str, name: str) -> AwsError:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import msgspec
 
 from noria.context import Principal, RequestContext
-from noria.policy.document import Policy
 from noria.policy.match import ContextValue
+from noria.policy.statement import Policy
 
 LAMBDA_SERVICE_PRINCIPAL = "lambda.amazonaws.com"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.support.policies import identity_of
 
 from noria.auth.authorize import (
     DECISIONS_CACHED,
@@ -20,7 +20,9 @@ from noria.clock import ManualClock
 from noria.config import AuthMode
 from noria.context import Principal, RequestContext, root_principal, service_principal
 from noria.errors import AwsError
-from noria.policy.document import Policy, parse_identity_policy, parse_trust_policy
+from noria.policy.document import parse_identity_policy, parse_trust_policy
+from noria.policy.evaluate import Identity
+from noria.policy.statement import Policy
 
 ACCOUNT = "111111111111"
 OTHER = "222222222222"
@@ -56,9 +58,9 @@ class Policies:
         self.asked = 0
         self.changes = 0
 
-    async def identity_policies(self, principal: Principal) -> Sequence[Policy]:
+    async def identity(self, principal: Principal) -> Identity:
         self.asked += 1
-        return self.policies
+        return identity_of(*self.policies)
 
     async def role_arn(self, arn: str) -> str:
         return ROLE_ARN if arn == f"arn:aws:iam::{ACCOUNT}:role/R" else arn

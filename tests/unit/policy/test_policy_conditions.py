@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.policies import identity_of
 
 from noria.context import Principal
 from noria.errors import AwsError
@@ -21,7 +22,7 @@ def holds(condition: dict[str, Any], context: dict[str, Any]) -> bool:
         "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition},
     }
     policy = parse_identity_policy(json.dumps(document))
-    return evaluate(PolicyRequest(USER, "sqs:SendMessage", "*", context), [policy]).allowed
+    return evaluate(PolicyRequest(USER, "sqs:SendMessage", "*", context), identity_of(policy)).allowed
 
 
 K = "aws:k"

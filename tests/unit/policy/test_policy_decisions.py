@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.policies import identity_of
 
 from noria.context import Principal
 from noria.policy.document import parse_identity_policy
-from noria.policy.evaluate import PolicyRequest, evaluate
+from noria.policy.evaluate import NOBODY, PolicyRequest, evaluate
 
 ACCOUNT = "939096940193"
 QUEUE = f"arn:aws:sqs:us-west-1:{ACCOUNT}:activity25"
@@ -39,7 +40,7 @@ def decide(
     principal: Principal = ROLE,
 ) -> bool:
     policy = parse_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    return evaluate(PolicyRequest(principal, action, resource, conditions or {}), [policy]).allowed
+    return evaluate(PolicyRequest(principal, action, resource, conditions or {}), identity_of(policy)).allowed
 
 
 ACTIONS_AND_EFFECTS: list[tuple[str, list[dict[str, Any]], str, bool]] = [
@@ -146,25 +147,35 @@ RESOURCES: list[tuple[str, str | list[str], str, bool]] = [
     ("any partition", f"arn:*:sqs:us-west-1:{ACCOUNT}:activity25", QUEUE, True),
     ("one of a list", ["arn:aws:sqs:*:*:other", QUEUE], QUEUE, True),
     ("none of a list", ["arn:aws:sqs:*:*:other", "arn:aws:sqs:*:*:third"], QUEUE, False),
-    ("a star in a path", "arn:aws:iam::1:role/*/R", "arn:aws:iam::1:role/a/b/R", True),
-    ("the path is part of it", "arn:aws:iam::1:role/R", "arn:aws:iam::1:role/a/R", False),
+    ("a star in a path", "arn:aws:iam::939096940193:role/*/R", "arn:aws:iam::939096940193:role/a/b/R", True),
+    (
+        "the path is part of it",
+        "arn:aws:iam::939096940193:role/R",
+        "arn:aws:iam::939096940193:role/a/R",
+        False,
+    ),
     (
         "colons in the resource are its own",
         "arn:aws:logs:*:*:log-group:/aws/*:x",
-        "arn:aws:logs:r:1:log-group:/aws/l:y:x",
+        "arn:aws:logs:r:939096940193:log-group:/aws/l:y:x",
         True,
     ),
-    ("a function's versions", "arn:aws:lambda:r:1:function:f:*", "arn:aws:lambda:r:1:function:f:7", True),
+    (
+        "a function's versions",
+        "arn:aws:lambda:r:939096940193:function:f:*",
+        "arn:aws:lambda:r:939096940193:function:f:7",
+        True,
+    ),
     (
         "a function is none of its versions",
-        "arn:aws:lambda:r:1:function:f:*",
-        "arn:aws:lambda:r:1:function:f",
+        "arn:aws:lambda:r:939096940193:function:f:*",
+        "arn:aws:lambda:r:939096940193:function:f",
         False,
     ),
     (
         "a dollar is a dollar",
-        "arn:aws:lambda:r:1:function:f:$LATEST",
-        "arn:aws:lambda:r:1:function:f:$LATEST",
+        "arn:aws:lambda:r:939096940193:function:f:$LATEST",
+        "arn:aws:lambda:r:939096940193:function:f:$LATEST",
         True,
     ),
     ("a dot is a dot", "arn:aws:s3:::a.b", "arn:aws:s3:::axb", False),
@@ -249,7 +260,7 @@ def test_what_cannot_be_resolved_never_widens() -> None:
 
 
 def test_no_policy_allows_nothing() -> None:
-    decision = evaluate(PolicyRequest(ROLE, "sqs:SendMessage", QUEUE, {}), [])
+    decision = evaluate(PolicyRequest(ROLE, "sqs:SendMessage", QUEUE, {}), NOBODY)
     assert not decision.allowed
     assert decision.because("sqs:SendMessage") == (
         "because no identity-based policy allows the sqs:SendMessage action"
@@ -258,7 +269,7 @@ def test_no_policy_allows_nothing() -> None:
 
 def test_an_explicit_deny_says_so() -> None:
     policy = parse_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": deny()}))
-    decision = evaluate(PolicyRequest(ROLE, "sqs:SendMessage", QUEUE, {}), [policy])
+    decision = evaluate(PolicyRequest(ROLE, "sqs:SendMessage", QUEUE, {}), identity_of(policy))
     assert decision.because("sqs:SendMessage") == "with an explicit deny in an identity-based policy"
 
 
@@ -308,7 +319,7 @@ SESSIONS: list[tuple[str, list[dict[str, Any]], Principal, str | None]] = [
 )
 def test_sessions(statements: list[dict[str, Any]], principal: Principal, reason: str | None) -> None:
     policy = parse_identity_policy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
-    decision = evaluate(PolicyRequest(principal, "sqs:SendMessage", QUEUE, {}), [policy])
+    decision = evaluate(PolicyRequest(principal, "sqs:SendMessage", QUEUE, {}), identity_of(policy))
     assert decision.allowed is (reason is None)
     if reason is not None:
         assert decision.because("sqs:SendMessage") == reason
@@ -329,6 +340,6 @@ def test_policies_are_a_union() -> None:
         for statement in (allow("logs:*"), allow("sqs:Send*"), deny("sqs:SendMessageBatch"))
     ]
     request = PolicyRequest(ROLE, "sqs:SendMessage", QUEUE, {})
-    assert evaluate(request, policies).allowed
-    denied = evaluate(PolicyRequest(ROLE, "sqs:SendMessageBatch", QUEUE, {}), policies)
+    assert evaluate(request, identity_of(*policies)).allowed
+    denied = evaluate(PolicyRequest(ROLE, "sqs:SendMessageBatch", QUEUE, {}), identity_of(*policies))
     assert denied.explicit

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from noria.errors import AwsError
-from noria.policy.document import Policy, parse_identity_policy, parse_trust_policy, size
+from noria.policy.document import parse_identity_policy, parse_trust_policy, size
+from noria.policy.statement import Policy
 
 ALLOW = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from noria.context import Principal
-from noria.policy.document import Policy, parse_identity_policy, parse_trust_policy
+from noria.policy.document import parse_identity_policy, parse_trust_policy
+from noria.policy.evaluate import NOBODY, Attached, Identity
 from noria.services.iam.models import Role
 from noria.services.iam.repository import Repository
 from noria.services.ports import RoleView
@@ -26,36 +26,36 @@ class IamDirectory:
         self._records = records
         self._repository = Repository(records)
         self._generation = -1
-        self._cached: dict[tuple[str, str], tuple[Policy, ...]] = {}
+        self._cached: dict[tuple[str, str], Identity] = {}
 
     def generation(self) -> int:
         return self._records.generation()
 
-    async def identity_policies(self, principal: Principal) -> Sequence[Policy]:
-        """Of the role behind a session; none once that very role is gone, whoever has its name now."""
+    async def identity(self, principal: Principal) -> Identity:
+        """Of the role behind a session; NOBODY once that very role is gone, whoever has its name now."""
         if principal.kind != "assumed-role":
-            return ()
+            return NOBODY
         generation = self._records.generation()
         if generation != self._generation or len(self._cached) >= ROLES_CACHED:
             self._cached.clear()
             self._generation = generation
         role_id = principal.user_id.partition(":")[0]
         key = (principal.account, role_id)
-        policies = self._cached.get(key)
-        if policies is None:
+        identity = self._cached.get(key)
+        if identity is None:
             role = await self._repository.find_role(principal.account, principal.name)
-            policies = await self._compiled(role) if role is not None and role.role_id == role_id else ()
+            identity = await self._of_role(role) if role is not None and role.role_id == role_id else NOBODY
             if self._records.generation() == self._generation:  # nothing has changed meanwhile
-                self._cached[key] = policies
-        return policies
+                self._cached[key] = identity
+        return identity
 
-    async def _compiled(self, role: Role) -> tuple[Policy, ...]:
-        documents = list(role.inline.values())
+    async def _of_role(self, role: Role) -> Identity:
+        policies = [Attached(_identity_policy(text), name) for name, text in role.inline.items()]
         for arn in role.attached:
             policy = await self._repository.find_policy(arn, role.account)
             if policy is not None:
-                documents.append(policy.document)
-        return tuple(_identity_policy(document) for document in documents)
+                policies.append(Attached(_identity_policy(policy.document), policy.name, arn))
+        return Identity(tuple(policies))
 
     async def role_arn(self, arn: str) -> str:
         account, _, name = arn.removeprefix("arn:aws:iam::").partition(":role/")

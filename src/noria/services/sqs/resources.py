@@ -1,0 +1,20 @@
+"""Queues as the evaluator sees them."""
+
+from __future__ import annotations
+
+from noria.auth.authorize import Resource
+from noria.services.sqs.queue import Queues
+from noria.store.base import Records
+
+
+class QueueResources:
+    """Implements `noria.auth.authorize.Resources`."""
+
+    def __init__(self, records: Records) -> None:
+        self._queues = Queues(records)
+
+    async def resource(self, arn: str) -> Resource | None:
+        """arn: ``arn:aws:sqs:REGION:ACCOUNT:NAME``."""
+        _, _, _, region, account, name = arn.split(":", 5)
+        queue = await self._queues.get(account, region, name)
+        return Resource(tags=queue.record.tags) if queue is not None else None
