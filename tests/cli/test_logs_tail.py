@@ -1,4 +1,4 @@
-"""`aws logs tail`, which only version 2 of the command has: no Python package, so .ci/run installs Debian's."""
+"""`aws logs tail`: only version 2 of the command has it, which is no Python package (.ci/run installs it)."""
 
 from __future__ import annotations
 
