@@ -195,10 +195,10 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
     with refused(
         501,
         "NotImplemented",
-        "CreateEventSourceMapping's ScalingConfig is not supported by Noria, see docs/parity.md.",
+        "CreateEventSourceMapping's KMSKeyArn is not supported by Noria, see docs/parity.md.",
     ):
         aws.functions.create_event_source_mapping(
-            EventSourceArn=arn, FunctionName="any", ScalingConfig={"MaximumConcurrency": 2}
+            EventSourceArn=arn, FunctionName="any", KMSKeyArn="arn:aws:kms:us-east-1:000000000000:key/k"
         )
 
 

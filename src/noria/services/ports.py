@@ -125,6 +125,9 @@ class Functions(Protocol):
     async def timeout_s(self, function_arn: str) -> int | None:
         """The timeout, which a queue's visibility timeout must not undercut; None for no such function."""
 
+    def has_room(self) -> bool:
+        """Whether there are execution environments to spare for more invocations at once than there are."""
+
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Invoke synchronously. Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …)."""
 

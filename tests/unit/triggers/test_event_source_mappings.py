@@ -46,6 +46,8 @@ async def test_create_answers_as_aws_does(world: World) -> None:
         "FunctionResponseTypes": [],
         "EventSourceMappingArn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:event-source-mapping:{uuid}",
     }
+    assert await world.get(uuid) == answer
+    await settle()
     assert await world.get(uuid) == {**answer, "State": "Enabled"}
 
 
@@ -70,14 +72,18 @@ async def test_states_follow_what_is_asked_for(world: World) -> None:
     uuid = created["UUID"]
     assert created["State"] == "Disabled"
 
-    async def update(**changes: Any) -> tuple[str, str]:
+    async def update(**changes: Any) -> list[str]:
         answer = await world.api.update_event_source_mapping(world.ctx, uuid=uuid, **changes)
-        return answer["State"], (await world.get(uuid))["State"]
+        states = [answer["State"], (await world.get(uuid))["State"]]
+        await settle()
+        world.clock.advance(1)
+        await settle()
+        return [*states, (await world.get(uuid))["State"]]
 
-    assert await update(batch_size=5) == ("Disabled", "Disabled")
-    assert await update(enabled=True) == ("Enabling", "Enabled")
-    assert await update(batch_size=1) == ("Updating", "Enabled")
-    assert await update(enabled=False) == ("Disabling", "Disabled")
+    assert await update(batch_size=5) == ["Disabled", "Disabled", "Disabled"]
+    assert await update(enabled=True) == ["Enabling", "Enabling", "Enabled"]
+    assert await update(batch_size=1) == ["Updating", "Updating", "Enabled"]
+    assert await update(enabled=False) == ["Disabling", "Disabling", "Disabled"]
     deleted = await world.api.delete_event_source_mapping(world.ctx, uuid=uuid)
     assert (deleted["State"], deleted["BatchSize"]) == ("Deleting", 1)
     with pytest.raises(AwsError) as gone:
@@ -85,6 +91,67 @@ async def test_states_follow_what_is_asked_for(world: World) -> None:
     assert (gone.value.code, gone.value.status) == ("ResourceNotFoundException", 404)
     assert gone.value.message == "The resource you requested does not exist."
     assert gone.value.members == {"Type": "User"}
+
+
+async def test_a_change_shows_its_state_until_running_batches_are_through(world: World) -> None:
+    gate = asyncio.Event()
+
+    async def wait(event: dict[str, Any]) -> Any:
+        await gate.wait()
+
+    world.handler = wait
+    world.queue.send("a")
+    uuid = (await world.create())["UUID"]
+    await settle()
+    assert (await world.get(uuid))["State"] == "Enabled"
+    await world.api.update_event_source_mapping(world.ctx, uuid=uuid, batch_size=1)
+    await settle()
+    assert (await world.get(uuid))["State"] == "Updating"
+    await world.api.delete_event_source_mapping(world.ctx, uuid=uuid)
+    await settle()
+    world.clock.advance(1)
+    await settle()
+    assert (await world.get(uuid))["State"] == "Deleting"
+    for verb, operation in (
+        ("update", world.api.update_event_source_mapping),
+        ("delete", world.api.delete_event_source_mapping),
+    ):
+        with pytest.raises(
+            AwsError, match=f"Cannot {verb} the event source mapping because it is in use"
+        ) as e:
+            await operation(world.ctx, uuid=uuid)
+        assert (e.value.code, e.value.status) == ("ResourceInUseException", 400)
+    gate.set()
+    await settle()
+    world.clock.advance(1)
+    await settle()
+    with pytest.raises(AwsError, match="The resource you requested does not exist"):
+        await world.get(uuid)
+    assert world.queue.messages == {}
+
+
+async def test_options_are_answered_where_they_were_given_and_taken_away_when_empty(world: World) -> None:
+    filters = {"Filters": [{"Pattern": '{"body": {"a": [1]}}'}]}
+    uuid = (
+        await world.create(
+            filter_criteria=filters, scaling_config={"MaximumConcurrency": 7}, tags={"stage": "test"}
+        )
+    )["UUID"]
+    mapping = await world.get(uuid)
+    assert mapping["FilterCriteria"] == filters
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
+    assert "ProvisionedPollerConfig" not in mapping
+    updated = await world.api.update_event_source_mapping(
+        world.ctx,
+        uuid=uuid,
+        filter_criteria={"Filters": []},
+        scaling_config={},
+        provisioned_poller_config={"MinimumPollers": 3},
+    )
+    assert updated["ProvisionedPollerConfig"] == {"MinimumPollers": 3, "MaximumPollers": 200}
+    assert not {"FilterCriteria", "ScalingConfig"} & updated.keys()
+    updated = await world.api.update_event_source_mapping(world.ctx, uuid=uuid, provisioned_poller_config={})
+    assert "ProvisionedPollerConfig" not in updated
 
 
 async def test_update_and_delete_of_an_unknown_mapping_are_refused(world: World) -> None:
@@ -109,6 +176,30 @@ async def refused(world: World, **options: Any) -> AwsError:
         ({"event_source_arn": None}, "Unrecognized event source."),
         ({"event_source_arn": None, "function_name": "none"}, "Unrecognized event source."),
         ({"event_source_arn": "arn:aws:s3:::bucket"}, "Unrecognized event source."),
+        (
+            {"filter_criteria": {"Filters": [{"Pattern": '{"body": "x"}'}]}},
+            "Invalid filter pattern definition.",
+        ),
+        ({"filter_criteria": {"Filters": [{}]}}, "Invalid filter pattern definition."),
+        (
+            {"destination_config": {"OnFailure": {"Destination": QUEUE_ARN}}},
+            "Unsupported DestinationConfig parameter for given event source mapping type.",
+        ),
+        (
+            {"event_source_arn": f"{QUEUE_ARN}.fifo", "maximum_batching_window_in_seconds": 1},
+            "Batching window is not supported for FIFO queues",
+        ),
+        (
+            {
+                "scaling_config": {"MaximumConcurrency": 2},
+                "provisioned_poller_config": {"MinimumPollers": 2},
+            },
+            "ScalingConfig and ProvisionedPollerConfig cannot be used together.",
+        ),
+        (
+            {"provisioned_poller_config": {"MinimumPollers": 5, "MaximumPollers": 4}},
+            "MinimumPollers must be between 2 and 200, and MaximumPollers between MinimumPollers and 2000.",
+        ),
         (
             {"batch_size": 11},
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
@@ -162,7 +253,6 @@ async def test_a_visibility_timeout_below_the_functions_timeout_is_refused(world
     ("arn", "what"),
     [
         ("arn:aws:kinesis:us-east-1:111111111111:stream/s", "An event source of kinesis"),
-        (f"{QUEUE_ARN}.fifo", "A FIFO queue as event source"),
     ],
 )
 async def test_sources_that_are_yet_to_come_are_refused_by_name(world: World, arn: str, what: str) -> None:

@@ -9,8 +9,7 @@ import pytest
 from tests.unit.triggers.world import ACCOUNT, QUEUE_ARN, World, settle
 
 from noria.errors import AwsError
-from noria.services.triggers.event import cut, payload, received
-from noria.services.triggers.names import parse_queue
+from noria.services.triggers.event import Received, cut, payload
 from noria.services.triggers.poller import backoff_s
 
 
@@ -458,20 +457,7 @@ async def test_a_batch_too_large_for_one_invocation_is_cut_at_6_mb(world: World)
 
 
 def test_a_cut_keeps_order_and_never_exceeds_the_limit() -> None:
-    queue = parse_queue(QUEUE_ARN)
-    batch = [
-        received(
-            {
-                "MessageId": str(n),
-                "ReceiptHandle": "h",
-                "Body": "x" * 700_000,
-                "Attributes": {},
-                "MD5OfBody": "",
-            },
-            queue,
-        )
-        for n in range(20)
-    ]
+    batch = [Received(str(number), "h", b"x" * 700_000) for number in range(20)]
     parts = cut(batch)
     assert [message for part in parts for message in part] == batch
     assert max(len(payload(part)) for part in parts) <= 6 * 1024 * 1024

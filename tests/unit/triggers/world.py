@@ -92,6 +92,7 @@ class World:
         self.role: str | None = ROLE_ARN  # None: there is no such function
         self.timeout = 3
         self.trusts_lambda = True
+        self.room = True
         self.rights = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
         self.sessions = 0
         self.deleted_in: list[int] = []  # sizes of DeleteMessageBatch requests
@@ -131,6 +132,9 @@ class World:
 
     async def timeout_s(self, function_arn: str) -> int | None:
         return self.timeout if await self.exists(function_arn) else None
+
+    def has_room(self) -> bool:
+        return self.room
 
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         assert function_arn == FUNCTION_ARN

@@ -48,6 +48,9 @@ class InvokableFunctions:
         function = await self._get(function_arn)
         return None if function is None else function.timeout_s
 
+    def has_room(self) -> bool:
+        return self._pool.has_room()
+
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Raises ResourceNotFoundException, ResourceConflictException, TooManyRequestsException, …"""
         function = await self._get(function_arn)

@@ -261,6 +261,11 @@ class Pool:
     def environments_of(self, function_arn: str) -> int:
         return sum(len(f.idle) + len(f.busy) for (arn, _), f in self._fleets.items() if arn == function_arn)
 
+    def has_room(self) -> bool:
+        """Whether a quarter of all that may run at once does not; who asks leaves it to others."""
+        running = sum(self._running.values())
+        return running < 3 * min(self._machine_environments, ACCOUNT_CONCURRENCY) // 4
+
     async def retire(self, function: Function) -> None:
         """No invocation uses this build's environments any more; return once the running ones are through."""
         key = (function.arn, function.build_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid as uuids
-from collections.abc import Coroutine, Sequence
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,11 +14,15 @@ from noria.clock import Clock
 from noria.context import RequestContext
 from noria.services.ports import Caller, Functions, Permissions, Roles
 from noria.services.triggers import errors, limits
-from noria.services.triggers.checks import Checks, check_batch
+from noria.services.triggers.checks import Checks, check_options, pollers_of
+from noria.services.triggers.filters import patterns_of
+from noria.services.triggers.fleet import Fleet
 from noria.services.triggers.mapping import Mapping, MappingTable
 from noria.services.triggers.names import function_arn, name_of, parse_queue
-from noria.services.triggers.poller import Poller, Surroundings
+from noria.services.triggers.source import Surroundings
 from noria.store.base import Records
+
+Options = Dict[str, Any]
 
 
 class TriggersApi:
@@ -34,33 +39,21 @@ class TriggersApi:
     ) -> None:
         self._mappings = MappingTable(records)
         self._checks = Checks(functions, roles, permissions, caller)
-        self._surroundings = Surroundings(functions, roles, caller, clock)
+        self._fleet = Fleet(Surroundings(functions, roles, caller, clock))
         self._clock = clock
-        self._running = False
-        self._pollers: dict[str, Poller] = {}  # by UUID
-        self._ending: set[asyncio.Task[None]] = set()  # stops of pollers that were replaced or removed
         self._changing = asyncio.Lock()  # a queue and a function have one mapping, also when two ask at once
 
     async def start(self) -> None:
         """Every enabled mapping polls again."""
-        self._running = True
-        for mapping in await self._mappings.all():
-            self._poll(mapping)
+        self._fleet.start(await self._mappings.all())
 
     async def stop(self) -> None:
         """No more deliveries; running batches finish, within limits.STOP_GRACE_S."""
-        self._running = False
-        for uuid in list(self._pollers):
-            self._end(uuid)
-        if self._ending:
-            await asyncio.wait(self._ending)
+        await self._fleet.stop()
 
     async def reset(self, account: str) -> None:
         """End an account's pollers and their batches at once; its records go with all others."""
-        ended = [poller for poller in self._pollers.values() if poller.mapping.account == account]
-        for poller in ended:
-            del self._pollers[poller.mapping.uuid]
-        await asyncio.gather(*(poller.abort() for poller in ended))
+        await self._fleet.abort(account)
 
     async def create_event_source_mapping(
         self,
@@ -72,11 +65,16 @@ class TriggersApi:
         batch_size: int = limits.DEFAULT_BATCH_SIZE,
         maximum_batching_window_in_seconds: int = 0,
         function_response_types: Sequence[str] = (),
+        filter_criteria: Options | None = None,
+        scaling_config: Options | None = None,
+        provisioned_poller_config: Options | None = None,
+        destination_config: Options | None = None,
+        tags: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         queue = parse_queue(event_source_arn)
         if queue.region != ctx.region:
             raise errors.no_such_queue()  # Lambda looks in its own region only
-        check_batch(batch_size, maximum_batching_window_in_seconds)
+        _refuse_destinations(destination_config)
         mapping = Mapping(
             uuid=str(uuids.uuid4()),
             account=ctx.account,
@@ -88,15 +86,20 @@ class TriggersApi:
             window_s=maximum_batching_window_in_seconds,
             response_types=tuple(function_response_types),
             last_modified_ms=self._clock.now_ms(),
+            filters=patterns_of(filter_criteria or {}),
+            maximum_concurrency=(scaling_config or {}).get("MaximumConcurrency"),
+            pollers=pollers_of(provisioned_poller_config or {}),
+            tags=tags or {},
         )
+        check_options(mapping)
         async with self._changing:
             await self._check(mapping)
             await self._mappings.insert(mapping)
-            self._poll(mapping)
+            self._fleet.add(mapping)
         return mapping.describe("Creating" if enabled else "Disabled")
 
     async def get_event_source_mapping(self, ctx: RequestContext, *, uuid: str) -> dict[str, Any]:
-        return self._describe(await self._mapping(ctx, uuid))
+        return self._fleet.describe(await self._mapping(ctx, uuid))
 
     async def list_event_source_mappings(
         self,
@@ -117,7 +120,7 @@ class TriggersApi:
         ]
         page = found[:max_items]
         return {
-            "EventSourceMappings": [self._describe(mapping) for mapping in page],
+            "EventSourceMappings": [self._fleet.describe(mapping) for mapping in page],
             "NextMarker": page[-1].uuid if len(found) > max_items else None,
         }
 
@@ -131,38 +134,51 @@ class TriggersApi:
         batch_size: int | None = None,
         maximum_batching_window_in_seconds: int | None = None,
         function_response_types: Sequence[str] | None = None,
+        filter_criteria: Options | None = None,
+        scaling_config: Options | None = None,
+        provisioned_poller_config: Options | None = None,
+        destination_config: Options | None = None,
     ) -> dict[str, Any]:
+        """Empty filter criteria, scaling or poller configurations take away what there was."""
         async with self._changing:
             old = await self._mapping(ctx, uuid)
+            if self._fleet.is_leaving(uuid):
+                raise errors.in_use("update")
+            _refuse_destinations(destination_config)
             changes: dict[str, Any] = {
                 "function_arn": None if function_name is None else function_arn(ctx, function_name),
                 "enabled": enabled,
                 "batch_size": batch_size,
                 "window_s": maximum_batching_window_in_seconds,
                 "response_types": None if function_response_types is None else tuple(function_response_types),
+                "filters": None if filter_criteria is None else patterns_of(filter_criteria),
                 "last_modified_ms": self._clock.now_ms(),
             }
             given = {name: value for name, value in changes.items() if value is not None}
+            if scaling_config is not None:
+                given["maximum_concurrency"] = scaling_config.get("MaximumConcurrency")
+            if provisioned_poller_config is not None:
+                given["pollers"] = pollers_of(provisioned_poller_config)
             new = msgspec.structs.replace(old, **given)
-            check_batch(new.batch_size, new.window_s)
+            check_options(new)
             if new.function_arn != old.function_arn:
                 await self._check(new)
             if not await self._mappings.replace(old, new):
                 raise errors.no_such_mapping()
-            self._end(uuid)
-            self._poll(new)
-        return new.describe(_transition(old, new))
+            return new.describe(self._fleet.replace(old, new))
 
     async def delete_event_source_mapping(self, ctx: RequestContext, *, uuid: str) -> dict[str, Any]:
-        """Batches under way finish."""
+        """Batches under way finish; until then the mapping is there, as ``Deleting``."""
         async with self._changing:
             mapping = await self._mapping(ctx, uuid)
+            if self._fleet.is_leaving(uuid):
+                raise errors.in_use("delete")
             await self._mappings.delete(mapping)
-            self._end(uuid)
+            self._fleet.remove(mapping)
         return mapping.describe("Deleting")
 
     async def _mapping(self, ctx: RequestContext, uuid: str) -> Mapping:
-        mapping = await self._mappings.get(ctx.account, ctx.region, uuid)
+        mapping = await self._mappings.get(ctx.account, ctx.region, uuid) or self._fleet.leaving(ctx, uuid)
         if mapping is None:
             raise errors.no_such_mapping()
         return mapping
@@ -177,26 +193,7 @@ class TriggersApi:
         session_name = f"awslambda_esm_{new.uuid}"
         await self._checks.role_may_poll(new.function_arn, parse_queue(new.source_arn), session_name)
 
-    def _describe(self, mapping: Mapping) -> dict[str, Any]:
-        poller = self._pollers.get(mapping.uuid)
-        return mapping.describe(last_result=poller.last_result if poller else None)
 
-    def _poll(self, mapping: Mapping) -> None:
-        if mapping.enabled and self._running:
-            self._pollers[mapping.uuid] = Poller(mapping, self._surroundings)
-
-    def _end(self, uuid: str) -> None:
-        if (poller := self._pollers.pop(uuid, None)) is not None:
-            self._in_background(poller.stop())
-
-    def _in_background(self, ending: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(ending)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-
-def _transition(old: Mapping, new: Mapping) -> str:
-    """The state that AWS answers an update with."""
-    if new.enabled:
-        return "Updating" if old.enabled else "Enabling"
-    return "Disabling" if old.enabled else "Disabled"
+def _refuse_destinations(config: Options | None) -> None:
+    if config:
+        raise errors.no_destinations()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Dict
+from typing import Any
+
 import msgspec
 
-from noria.errors import AwsError
+from noria.errors import AwsError, not_implemented
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Functions, Permissions, Roles
 from noria.services.triggers import errors
-from noria.services.triggers.limits import MAX_BATCH_WITHOUT_WINDOW
-from noria.services.triggers.names import Queue, name_of, unqualified
+from noria.services.triggers.limits import (
+    DEFAULT_POLLERS,
+    MAX_BATCH_WITHOUT_WINDOW,
+    MAX_POLLERS,
+    MIN_POLLERS,
+)
+from noria.services.triggers.mapping import Mapping
+from noria.services.triggers.names import Queue, name_of, parse_queue, unqualified
 
 # What Lambda calls on the queue as the execution role.
 QUEUE_OPERATIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
@@ -59,8 +68,27 @@ class Checks(msgspec.Struct, frozen=True):
             )
 
 
-def check_batch(batch_size: int, window_s: int) -> None:
-    if batch_size > MAX_BATCH_WITHOUT_WINDOW and window_s == 0:
+def check_options(mapping: Mapping) -> None:
+    """What must hold between a mapping's own members."""
+    if mapping.window_s and parse_queue(mapping.source_arn).is_fifo:
+        raise errors.invalid_parameter("Batching window is not supported for FIFO queues")
+    if mapping.maximum_concurrency is not None and mapping.pollers is not None:
+        raise errors.two_scaling_modes()
+    if mapping.batch_size > MAX_BATCH_WITHOUT_WINDOW and mapping.window_s == 0:
         raise errors.invalid_parameter(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
+
+
+def pollers_of(config: Dict[str, Any]) -> tuple[int, int] | None:
+    """Of a request's ProvisionedPollerConfig, whose absence of members ends provisioned mode."""
+    if config.get("PollerGroupName") is not None:
+        raise not_implemented("ProvisionedPollerConfig's PollerGroupName")
+    least, most = config.get("MinimumPollers"), config.get("MaximumPollers")
+    if least is None and most is None:
+        return None
+    least = DEFAULT_POLLERS[0] if least is None else least
+    most = max(DEFAULT_POLLERS[1], least) if most is None else most
+    if not (MIN_POLLERS <= least <= MAX_POLLERS[0] and least <= most <= MAX_POLLERS[1]):
+        raise errors.invalid_pollers()
+    return least, most

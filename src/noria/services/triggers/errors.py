@@ -50,3 +50,38 @@ def mapping_exists(source_arn: str, function_name: str, uuid: str) -> AwsError:
         409,
         members=USER,
     )
+
+
+def invalid_filter() -> AwsError:
+    return invalid_parameter("Invalid filter pattern definition.")
+
+
+def too_many_filters(limit: int) -> AwsError:
+    """AWS's own text is not recorded."""
+    return invalid_parameter(f"Filter criteria cannot have more than {limit} filters.")
+
+
+def in_use(verb: str) -> AwsError:
+    """verb: ``update`` or ``delete``."""
+    return AwsError(
+        "ResourceInUseException",
+        f"Cannot {verb} the event source mapping because it is in use.",
+        400,
+        members=USER,
+    )
+
+
+def invalid_pollers() -> AwsError:
+    """AWS's own text is not recorded."""
+    return invalid_parameter(
+        "MinimumPollers must be between 2 and 200, and MaximumPollers between MinimumPollers and 2000."
+    )
+
+
+def two_scaling_modes() -> AwsError:
+    """AWS's own text is not recorded."""
+    return invalid_parameter("ScalingConfig and ProvisionedPollerConfig cannot be used together.")
+
+
+def no_destinations() -> AwsError:
+    return invalid_parameter("Unsupported DestinationConfig parameter for given event source mapping type.")

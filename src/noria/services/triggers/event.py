@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from noria.services.triggers.filters import Filters
 from noria.services.triggers.limits import MAX_PAYLOAD_BYTES
 from noria.services.triggers.names import Queue
 
@@ -20,10 +21,21 @@ class Received(msgspec.Struct, frozen=True):
     message_id: str
     receipt_handle: str
     record: bytes
+    received_ms: int = 0
 
 
-def received(message: Mapping[str, Any], queue: Queue) -> Received:
-    """message: as ReceiveMessage answers it, all attributes asked for."""
+def received(
+    message: Mapping[str, Any], queue: Queue, filters: Filters, now_ms: int
+) -> tuple[Received, bool]:
+    """(the message, whether the filters let it through). message: with all attributes, as SQS answers it."""
+    record = _record(message, queue)
+    if filters and "md5OfMessageAttributes" not in record:
+        record["md5OfMessageAttributes"] = None  # recorded so of mappings with filters, and only of these
+    one = Received(message["MessageId"], message["ReceiptHandle"], msgspec.json.encode(record), now_ms)
+    return one, filters.match(record)
+
+
+def _record(message: Mapping[str, Any], queue: Queue) -> dict[str, Any]:
     attributes = message.get("MessageAttributes") or {}
     record = {
         "messageId": message["MessageId"],
@@ -34,13 +46,12 @@ def received(message: Mapping[str, Any], queue: Queue) -> Received:
     }
     if attributes:
         record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
-    record |= {
+    return record | {
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
         "eventSourceARN": queue.arn,
         "awsRegion": queue.region,
     }
-    return Received(message["MessageId"], message["ReceiptHandle"], msgspec.json.encode(record))
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:

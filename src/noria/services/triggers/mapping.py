@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from noria.services.triggers.limits import FIRST_CONCURRENCY, INVOCATIONS_PER_POLLER, MAX_CONCURRENCY
 from noria.store.base import Records
 
 KIND = "lambda-esm"
@@ -13,7 +14,10 @@ LISTED_AT_ONCE = 1_000
 
 
 class Mapping(msgspec.Struct, frozen=True):
-    """function_arn: qualified where the request was. response_types: ReportBatchItemFailures or none."""
+    """function_arn: qualified where the request was. response_types: ReportBatchItemFailures or none.
+
+    filters: patterns, JSON. pollers: the least and the most, in provisioned mode.
+    """
 
     uuid: str
     account: str
@@ -25,6 +29,10 @@ class Mapping(msgspec.Struct, frozen=True):
     window_s: int
     response_types: tuple[str, ...]
     last_modified_ms: int
+    filters: tuple[str, ...] = ()
+    maximum_concurrency: int | None = None
+    pollers: tuple[int, int] | None = None
+    tags: dict[str, str] = {}
 
     @property
     def arn(self) -> str:
@@ -33,6 +41,14 @@ class Mapping(msgspec.Struct, frozen=True):
     @property
     def reports_failures(self) -> bool:
         return "ReportBatchItemFailures" in self.response_types
+
+    @property
+    def concurrency(self) -> tuple[int, int]:
+        """How many batches may be handled at once: at first, at most."""
+        if self.pollers is not None:
+            least, most = self.pollers
+            return least * INVOCATIONS_PER_POLLER, most * INVOCATIONS_PER_POLLER
+        return FIRST_CONCURRENCY, self.maximum_concurrency or MAX_CONCURRENCY
 
     def describe(self, state: str = "", last_result: str | None = None) -> dict[str, Any]:
         """state: of a change that goes on; by default what the mapping has settled to."""
@@ -48,7 +64,20 @@ class Mapping(msgspec.Struct, frozen=True):
             "StateTransitionReason": "USER_INITIATED",
             "FunctionResponseTypes": list(self.response_types),
             "EventSourceMappingArn": self.arn,
+            **self._describe_options(),
         }
+
+    def _describe_options(self) -> dict[str, Any]:
+        """What a mapping has only where it was asked for."""
+        options: dict[str, Any] = {}
+        if self.filters:
+            options["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in self.filters]}
+        if self.maximum_concurrency is not None:
+            options["ScalingConfig"] = {"MaximumConcurrency": self.maximum_concurrency}
+        if self.pollers is not None:
+            least, most = self.pollers
+            options["ProvisionedPollerConfig"] = {"MinimumPollers": least, "MaximumPollers": most}
+        return options
 
 
 def mapping_arn(account: str, region: str, uuid: str) -> str:

@@ -24,7 +24,7 @@ OTHER_SOURCES = re.compile(r"arn:aws[a-zA-Z-]*:(?P<service>kinesis|dynamodb|kafk
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """A standard queue. url: SQS reads account and name from its path, whatever its host."""
+    """url: SQS reads account and name from its path, whatever its host."""
 
     arn: str
     region: str
@@ -34,6 +34,10 @@ class Queue(msgspec.Struct, frozen=True):
     @property
     def url(self) -> str:
         return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.name}"
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.name.endswith(".fifo")
 
 
 def parse_queue(arn: str | None) -> Queue:
@@ -45,8 +49,6 @@ def parse_queue(arn: str | None) -> Queue:
     match = QUEUE.fullmatch(arn)
     if match is None:
         raise errors.invalid_parameter("Unrecognized event source.")
-    if match["name"].endswith(".fifo"):
-        raise not_implemented("A FIFO queue as event source")
     return Queue(arn, match["region"], match["account"], match["name"])
 
 

@@ -9,35 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping as Dict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
-import msgspec
-
-from noria.clock import Clock
-from noria.context import Principal
 from noria.errors import AwsError
-from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Functions, Roles, RoleSession
-from noria.services.triggers import errors, limits
-from noria.services.triggers.event import Received, cut, failed_ids, payload, payload_bytes, received
+from noria.services.ports import Invocation
+from noria.services.triggers import limits
+from noria.services.triggers.event import Received, cut, failed_ids, payload, payload_bytes
 from noria.services.triggers.mapping import Mapping
 from noria.services.triggers.names import parse_queue, unqualified
+from noria.services.triggers.scaling import Places
+from noria.services.triggers.source import Source, Surroundings
 
 log = logging.getLogger(__name__)
 
 OK = "OK"
 NOTHING_YET = "No records processed"
 FUNCTION_FAILED = "PROBLEM: Function call failed"
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What every poller needs."""
-
-    functions: Functions
-    roles: Roles
-    caller: Caller
-    clock: Clock
+# Answers to an invocation that has not begun and may yet: the batch is held, and tried again.
+RETRIED = {"TooManyRequestsException", "ServiceException", "ResourceConflictException"}
 
 
 class Poller:
@@ -46,15 +36,18 @@ class Poller:
     def __init__(self, mapping: Mapping, surroundings: Surroundings) -> None:
         self.mapping = mapping
         self.last_result: str | None = None
-        self._queue = parse_queue(mapping.source_arn)
+        self.has_begun = False  # it has asked the queue for messages
+        self._source = Source(mapping, surroundings)
+        self._is_fifo = parse_queue(mapping.source_arn).is_fifo
         self._function_arn = unqualified(mapping.function_arn)
         self._functions = surroundings.functions
-        self._roles = surroundings.roles
-        self._caller = surroundings.caller
         self._clock = surroundings.clock
-        self._session: tuple[str, RoleSession] | None = None
-        self._places = asyncio.Semaphore(limits.CONCURRENT_BATCHES)
-        self._batches: set[asyncio.Task[None]] = set()
+        first, maximum = mapping.concurrency
+        self._places = Places(first, maximum, self._clock, self._functions.has_room)
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._held: set[asyncio.Future[None]] = set()  # throttled batches, until they are tried again
+        self._throttles = 0  # since an invocation last went through
+        self._next_try_ms = 0
         self._failed_receives = 0  # in a row
         self._failed_invokes = 0
         self._stopping = False
@@ -63,23 +56,25 @@ class Poller:
     async def stop(self) -> None:
         """Take no more; let running batches finish and delete their messages, within STOP_GRACE_S."""
         self._stopping = True
+        for turn in self._held:
+            _resolve(turn)
         timer = self._clock.call_later(limits.RECEIVE_GRACE_S, self._loop.cancel)
         await asyncio.wait([self._loop])
         timer.cancel()
-        if self._batches:
-            timer = self._clock.call_later(limits.STOP_GRACE_S, self._cancel_batches)
-            await asyncio.wait(self._batches)
+        if self._tasks:
+            timer = self._clock.call_later(limits.STOP_GRACE_S, self._cancel_tasks)
+            await asyncio.wait(self._tasks)
             timer.cancel()
 
     async def abort(self) -> None:
         """Drop everything; what was taken returns to the queue, if there is one."""
         self._loop.cancel()
-        self._cancel_batches()
-        await asyncio.wait([self._loop, *self._batches])
+        self._cancel_tasks()
+        await asyncio.wait([self._loop, *self._tasks])
 
-    def _cancel_batches(self) -> None:
-        for batch in self._batches:
-            batch.cancel()
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -98,19 +93,29 @@ class Poller:
             if not batch:
                 self._places.release()
                 continue
-            first, *rest = cut(batch)
-            self._deliver_in_background(first)
-            for part in rest:
+            parts = cut(batch)
+            if self._is_fifo:
+                self._deliver_in_background(self._deliver_in_order(parts))
+                continue
+            self._deliver_in_background(self._deliver(parts[0]))
+            for part in parts[1:]:
                 await self._places.acquire()
-                self._deliver_in_background(part)
+                self._deliver_in_background(self._deliver(part))
+
+    # -- taking -----------------------------------------------------------------------------------------
 
     async def _take(self) -> list[Received]:
-        """The next batch; empty when the queue was for as long as one may wait."""
+        """The next batch; empty when the queue was for as long as one may wait, or held nothing wanted."""
         mapping = self.mapping
-        batch = await self._receive(mapping.batch_size, limits.LONG_POLL_S)
+        self.has_begun = True
+        limit = min(mapping.batch_size, limits.MAX_RECEIVED_AT_ONCE)
+        batch, unwanted = await self._source.receive(limit, limits.LONG_POLL_S)
         if self._failed_receives:
             self._failed_receives = 0
             self.last_result = NOTHING_YET
+        if not batch and not unwanted:
+            self._places.idle()
+        self._drop(unwanted)
         if batch and mapping.window_s:
             await self._fill(batch)
         return batch
@@ -118,19 +123,26 @@ class Poller:
     async def _fill(self, batch: list[Received]) -> None:
         """Add to the batch until it is full or its window is over. What is held is delivered in any case."""
         end_ms = self._clock.now_ms() + self.mapping.window_s * 1000
+        size_bytes = payload_bytes(batch)
+        may_wait = False  # the last look found nothing
         try:
-            while not self._stopping and payload_bytes(batch) < limits.MAX_PAYLOAD_BYTES:
-                room = self.mapping.batch_size - len(batch)
+            while not self._stopping and size_bytes < limits.MAX_PAYLOAD_BYTES:
                 left_s = (end_ms - self._clock.now_ms()) / 1000
-                if room <= 0:
+                wanted = self._requests(len(batch), size_bytes)
+                if not wanted or (may_wait and left_s <= 0):
                     return
-                if 0 < left_s < 1:  # less than a poll can wait
-                    await self._clock.sleep(left_s)
-                    left_s = 0
-                more = await self._receive(room, min(limits.LONG_POLL_S, max(0, int(left_s))))
+                if may_wait and left_s >= 1:
+                    more, unwanted = await self._source.receive(
+                        wanted[0], min(limits.LONG_POLL_S, int(left_s))
+                    )
+                else:
+                    if may_wait:  # for less than a poll can wait
+                        await self._clock.sleep(left_s)
+                    more, unwanted = await self._source.receive_more(wanted)
+                self._drop(unwanted)
+                may_wait = not more and not unwanted
                 batch += more
-                if left_s <= 0 and not more:
-                    return
+                size_bytes += sum(len(message.record) for message in more)
         except AwsError as error:
             self._problem(error)
         except asyncio.CancelledError:
@@ -139,79 +151,113 @@ class Poller:
                 raise
             task.uncancel()  # by `stop`: the loop ends after this batch
 
-    async def _receive(self, limit: int, wait_s: int) -> list[Received]:
-        answer = await self._call(
-            "ReceiveMessage",
-            max_number_of_messages=min(limit, limits.MAX_RECEIVED_AT_ONCE),
-            wait_time_seconds=wait_s,
-            message_system_attribute_names=["All"],
-            message_attribute_names=["All"],
-        )
-        return [received(message, self._queue) for message in answer.get("Messages") or ()]
+    def _requests(self, count: int, size_bytes: int) -> list[int]:
+        """How many messages each of the next receives asks for, if the next ones are as large as these."""
+        room_bytes = limits.MAX_PAYLOAD_BYTES - size_bytes
+        room = min(self.mapping.batch_size - count, room_bytes * count // size_bytes + 1)
+        full, rest = divmod(room, limits.MAX_RECEIVED_AT_ONCE)
+        each = [limits.MAX_RECEIVED_AT_ONCE] * full + ([rest] if rest else [])
+        return each[: limits.REQUESTS_AT_ONCE]
 
-    def _deliver_in_background(self, batch: Sequence[Received]) -> None:
-        task = asyncio.get_running_loop().create_task(self._deliver(batch))
-        self._batches.add(task)
-        task.add_done_callback(self._delivered)
+    def _drop(self, unwanted: Sequence[Received]) -> None:
+        if unwanted:
+            self._in_background(self._delete_unwanted(unwanted))
 
-    def _delivered(self, task: asyncio.Task[None]) -> None:
-        self._batches.discard(task)
-        self._places.release()
-
-    async def _deliver(self, batch: Sequence[Received]) -> None:
+    async def _delete_unwanted(self, messages: Sequence[Received]) -> None:
         try:
-            invocation = await self._functions.invoke(self._function_arn, payload(batch))
-            self._failed_invokes = 0
+            await self._source.delete(messages)
+        except Exception as error:
+            self._problem(error)
+
+    # -- delivering -------------------------------------------------------------------------------------
+
+    def _deliver_in_background(self, delivery: Coroutine[Any, Any, object]) -> None:
+        """With the place that was acquired for it."""
+        self._in_background(delivery).add_done_callback(lambda _: self._places.release())
+
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _deliver_in_order(self, parts: Sequence[Sequence[Received]]) -> None:
+        """Of a FIFO queue: what follows a failure stays hidden with it, and returns behind it."""
+        for part in parts:
+            if not await self._deliver(part):
+                return
+
+    async def _deliver(self, batch: Sequence[Received]) -> bool:
+        """Whether every message was handled."""
+        began_ms = self._clock.now_ms()
+        try:
+            invocation = await self._invoke(batch)
             if invocation.function_error:
                 self.last_result = FUNCTION_FAILED
-                return
+                self._places.failed()
+                return False
+            self._places.succeeded(began_ms)
             failed = failed_ids(invocation.payload, batch) if self.mapping.reports_failures else set()
-            await self._delete([message for message in batch if message.message_id not in failed])
+            await self._source.delete([message for message in batch if message.message_id not in failed])
             self.last_result = OK
+            return not failed
         except Exception as error:
             self._failed_invokes += 1
             self._problem(error)
+            return False
 
-    async def _delete(self, messages: Sequence[Received]) -> None:
-        for start in range(0, len(messages), limits.MAX_RECEIVED_AT_ONCE):
-            part = messages[start : start + limits.MAX_RECEIVED_AT_ONCE]
-            entries = [
-                {"Id": str(number), "ReceiptHandle": message.receipt_handle}
-                for number, message in enumerate(part)
-            ]
-            answer = await self._call("DeleteMessageBatch", entries=entries)
-            for failure in answer.get("Failed") or ():
-                raise AwsError(failure["Code"], failure.get("Message") or failure["Code"])
+    async def _invoke(self, batch: Sequence[Received]) -> Invocation:
+        """A throttled batch is held and tried again for as long as it is hidden from other consumers
+        (services-sqs-errorhandling.html), so that waiting costs it no receive."""
+        event = payload(batch)
+        until_ms: int | None = None
+        while True:
+            try:
+                invocation = await self._functions.invoke(self._function_arn, event)
+            except AwsError as error:
+                if error.code not in RETRIED or self._stopping:
+                    raise
+                self._problem(error)
+                self._places.failed()
+                if until_ms is None:
+                    visibility_timeout_s = await self._source.visibility_timeout_s()
+                    until_ms = batch[0].received_ms + visibility_timeout_s * 1000
+                if not await self._hold(until_ms):
+                    raise
+                continue
+            self._went_through()
+            return invocation
 
-    async def _call(self, operation: str, **params: Any) -> Dict[str, Any]:
-        return await self._caller(
-            await self._principal(),
-            self._queue.region,
-            "sqs",
-            operation,
-            {"queue_url": self._queue.url, **params},
-            LAMBDA_SERVICE_PRINCIPAL,
-        )
+    async def _hold(self, until_ms: int) -> bool:
+        """Wait for this batch's turn to be tried; False where that came too late.
 
-    async def _principal(self) -> Principal:
-        role_arn = await self._functions.role_arn(self._function_arn)
-        if role_arn is None:
-            raise errors.no_such_function()
-        if self._session is not None:
-            assumed_arn, session = self._session
-            left_ms = session.expires_at_ms - self._clock.now_ms()
-            if assumed_arn == role_arn and left_ms > limits.SESSION_RENEWAL_MS:
-                return session.principal
-        session_name = f"awslambda_esm_{self.mapping.uuid}"
-        assumed = await self._roles.assume(role_arn, LAMBDA_SERVICE_PRINCIPAL, session_name)
-        if assumed is None:
-            raise errors.role_not_assumable()
-        self._session = (role_arn, assumed)
-        return assumed.principal
+        Turns are apart, ever longer, whatever the number of batches that are held; once an invocation goes
+        through, all have theirs at once.
+        """
+        self._throttles += 1
+        now_ms = self._clock.now_ms()
+        turn_ms = max(now_ms, self._next_try_ms) + round(backoff_s(self._throttles) * 1000)
+        if turn_ms < until_ms:
+            self._next_try_ms = turn_ms
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = self._clock.call_later((min(turn_ms, until_ms) - now_ms) / 1000, lambda: _resolve(turn))
+        self._held.add(turn)
+        try:
+            await turn
+        finally:
+            timer.cancel()
+            self._held.discard(turn)
+        return self._clock.now_ms() < until_ms and not self._stopping
+
+    def _went_through(self) -> None:
+        """The function is free again: all that is held is tried now."""
+        self._throttles = self._next_try_ms = self._failed_invokes = 0
+        for turn in self._held:
+            _resolve(turn)
 
     def _problem(self, error: Exception) -> None:
-        """Show it; the next try is with a new session."""
-        self._session = None
+        """Show it; the next request is with a new session."""
+        self._source.forget_session()
         if isinstance(error, AwsError):
             result = f"PROBLEM: {error.message}"
         else:
@@ -225,3 +271,8 @@ class Poller:
 def backoff_s(failures: int) -> float:
     """0.5, 1, 2, 4, 8, 10, 10, … seconds."""
     return float(min(limits.BACKOFF_MAX_S, limits.BACKOFF_FIRST_S * 2 ** min(failures - 1, 10)))
+
+
+def _resolve(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
