@@ -16,7 +16,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     arn: ``arn:aws:iam::ACCOUNT:root`` or ``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``.
     user_id: AWS's unique id (``AROA…:session`` for a role's session, the account for root).
-    name: of the user or role whose policies apply, or of a service (``lambda.amazonaws.com``); empty for root.
+    name: of the user or role whose policies apply, or of a service (``lambda.amazonaws.com``); "" for root.
     session_policies: JSON documents that narrow a session.
     role_arn: of the role (or user) behind a session, with its path.
     session_tags: (key, value) of the tags that a session was given.

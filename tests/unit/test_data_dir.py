@@ -42,7 +42,9 @@ def test_the_running_server_is_found_and_a_dead_one_is_not(tmp_path: Path) -> No
     server = running_server(tmp_path)
     assert server is not None
     assert (server.url, server.pid) == ("http://127.0.0.1:1234", os.getpid())
-    (tmp_path / "server.json").write_text('{"url": "http://x", "pid": 999999999, "region": "us-east-1", "data_dir": "/x"}')
+    (tmp_path / "server.json").write_text(
+        '{"url": "http://x", "pid": 999999999, "region": "us-east-1", "data_dir": "/x"}'
+    )
     assert running_server(tmp_path) is None
     data_dir.release()
     assert running_server(tmp_path) is None
