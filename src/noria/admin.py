@@ -79,7 +79,7 @@ class Admin:
         what = (request.method, request.path.removeprefix(PREFIX))
         if what == ("GET", "health"):
             return _json({"ready": self.ready, "version": __version__}, 200 if self.ready else 503)
-        ctx = self._gateway.authenticate(request, request_id, SERVICE, request.path, "json")
+        ctx = await self._gateway.authenticate(request, request_id, SERVICE, request.path, "json")
         if ctx.principal.kind != "root":
             raise AwsError("AccessDenied", f"{request.path} is for root only, not {ctx.principal.arn}.", 403)
         if what == ("GET", "status"):

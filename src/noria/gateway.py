@@ -6,7 +6,7 @@ import inspect
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from botocore import xform_name
@@ -39,6 +39,13 @@ class Bound(msgspec.Struct, frozen=True):
     action: Action
 
 
+class Uses(Protocol):
+    """Who wants to know when keys and roles are used. Implemented by IAM."""
+
+    def note(self, principal: Principal, access_key_id: str, service: str, region: str, now_ms: int) -> None:
+        """A request was proven to be the principal's."""
+
+
 def bind(apis: tuple[object, ...], actions: Mapping[str, Action]) -> dict[str, Bound]:
     """Operation name → Bound, for the operations of `actions`; each one's method is in one of `apis`."""
     bound = {}
@@ -61,6 +68,7 @@ class Gateway:
         identifier: Identifier,
         credentials: Credentials,
         authorizer: Authorizer,
+        uses: Uses,
     ) -> None:
         self._enforce = settings.auth == "enforce"
         self._settings = settings
@@ -68,6 +76,7 @@ class Gateway:
         self._identifier = identifier
         self._credentials = credentials
         self._authorizer = authorizer
+        self._uses = uses
         self._services: dict[str, dict[str, Bound]] = {}
         self.url = ""
 
@@ -96,7 +105,7 @@ class Gateway:
         route = codec.route(request)
         operation = route.operation
         service = codec.service.name
-        ctx = self.authenticate(request, request_id, service, operation.name, codec.protocol)
+        ctx = await self.authenticate(request, request_id, service, operation.name, codec.protocol)
         bound = self._services[service].get(operation.name)
         if bound is None:
             raise not_implemented(operation.name)
@@ -110,7 +119,7 @@ class Gateway:
             log.debug("%s %s %s by %s", request_id, service, operation.name, ctx.principal.arn)
         return codec.encode(operation, result or {}, request_id)
 
-    def authenticate(
+    async def authenticate(
         self, request: Request, request_id: str, service: str, operation: str, protocol: str
     ) -> RequestContext:
         """Prove who asks. Raises AwsError, worded for `protocol` (a codec's)."""
@@ -119,9 +128,9 @@ class Gateway:
             signed = sigv4.parse(request, protocol)
             if signed is None:
                 raise sigv4.missing_token(protocol)
-            principal = self._prove(request, signed, service, protocol, now_ms)
+            principal = await self._prove(request, signed, service, protocol, now_ms)
         else:
-            signed, principal = self._believe(request, protocol, now_ms)
+            signed, principal = await self._believe(request, protocol, now_ms)
         region = signed.region if signed else self._settings.region
         if not REGION.fullmatch(region):
             raise sigv4.invalid_region(protocol)
@@ -139,18 +148,23 @@ class Gateway:
             access_key_id=signed.access_key_id if signed else "",
         )
 
-    def _prove(
+    async def _prove(
         self, request: Request, signed: sigv4.SignedRequest, service: str, protocol: str, now_ms: int
     ) -> Principal:
         try:
-            credential = self._credentials.lookup(signed.access_key_id, signed.session_token, now_ms)
+            credential = await self._credentials.find(signed.access_key_id, signed.session_token, now_ms)
         except AwsError as error:  # worded for the Query protocol
             raise sigv4.reworded(error, protocol) from error
         secret = credential.secret_access_key
         sigv4.verify(request, signed, secret, now_ms / 1000, service=service, protocol=protocol)
-        return credential.principal
+        principal = credential.principal
+        if service == "iam" and signed.session_token and principal.kind != "assumed-role":
+            # GetSessionToken's and GetFederationToken's credentials are not for IAM.
+            raise sigv4.unknown_key(protocol)
+        self._uses.note(principal, signed.access_key_id, service, signed.region, now_ms)
+        return principal
 
-    def _believe(
+    async def _believe(
         self, request: Request, protocol: str, now_ms: int
     ) -> tuple[sigv4.SignedRequest | None, Principal]:
         """`--auth permissive`: known keys are who they are, unknown ones root of their account."""
@@ -158,9 +172,8 @@ class Gateway:
         if signed is None:
             return None, permissive_principal("", self._settings.account)
         try:
-            return signed, self._credentials.lookup(
-                signed.access_key_id, signed.session_token, now_ms
-            ).principal
+            found = await self._credentials.find(signed.access_key_id, signed.session_token, now_ms)
+            return signed, found.principal
         except AwsError:
             return signed, permissive_principal(signed.access_key_id, self._settings.account)
 

@@ -1,4 +1,5 @@
-"""Keys: the root key of the data directory, and sessions' keys, which every node can check without a store.
+"""Keys: the root key of the data directory, users' keys, and sessions', which every node can check without a
+store.
 
 A session's token holds what it proves, sealed with the server's key, and its secret follows from the token;
 so nothing is stored, and a token that is changed, invented, or sent with another session's key id is refused.
@@ -14,6 +15,7 @@ import os
 import secrets
 import zlib
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -23,6 +25,7 @@ from noria.errors import AwsError
 FILE_NAME = "credentials.json"
 KEY_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # AWS's ids are base 32
 KEY_ID_LENGTH = 20
+UNIQUE_ID_LENGTH = 21
 SECRET_LENGTH = 40
 SERVER_KEY_BYTES = 32
 TAG_BYTES = 32  # HMAC-SHA256
@@ -64,9 +67,29 @@ class _Session(msgspec.Struct, frozen=True, array_like=True):
     principal: Principal
 
 
-def unique_id(prefix: str, length: int = KEY_ID_LENGTH) -> str:
-    """An id as AWS makes them, e.g. ``AROA`` and 17 random characters."""
-    return prefix + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(length - len(prefix)))
+def unique_id(prefix: str) -> str:
+    """An id as AWS makes them, e.g. ``AROA`` and 17 random characters for a role."""
+    return prefix + "".join(secrets.choice(KEY_ID_ALPHABET) for _ in range(UNIQUE_ID_LENGTH - len(prefix)))
+
+
+def access_key_id(prefix: str, account: str) -> str:
+    """``AKIA…`` or ``ASIA…``, with the account in it, as AWS's have: 1 bit set, 40 of the account, 39 random."""
+    number = 1 << 79 | int(account) << 39 | secrets.randbits(39)
+    return prefix + base64.b32encode(number.to_bytes(10)).decode()
+
+
+def access_key_account(key_id: str) -> str | None:
+    """The account that an access key is of; None for what is no key id that `access_key_id` can make."""
+    try:
+        number = int.from_bytes(base64.b32decode(key_id[4:]))
+    except (binascii.Error, ValueError):
+        return None
+    account = f"{number >> 39 & (1 << 40) - 1:012d}"
+    return account if len(key_id) == KEY_ID_LENGTH and number >> 79 and len(account) == 12 else None
+
+
+def new_secret() -> str:
+    return _secret(secrets.token_bytes(32))
 
 
 def _secret(entropy: bytes) -> str:
@@ -75,7 +98,7 @@ def _secret(entropy: bytes) -> str:
 
 def generate_root_credentials(account: str) -> RootCredentials:
     server_key = base64.b64encode(secrets.token_bytes(SERVER_KEY_BYTES)).decode()
-    return RootCredentials(account, unique_id("AKIA"), _secret(secrets.token_bytes(32)), server_key)
+    return RootCredentials(account, access_key_id("AKIA", account), new_secret(), server_key)
 
 
 def load_root_credentials(data_dir: Path) -> RootCredentials | None:
@@ -126,21 +149,39 @@ def permissive_principal(access_key_id: str, default_account: str) -> Principal:
     return root_principal(access_key_id if is_account else default_account)
 
 
+class AccessKeys(Protocol):
+    """Users' keys. Implemented by IAM."""
+
+    async def access_key(self, account: str, key_id: str) -> Credential | None:
+        """What the key proves now; None for one that is inactive or gone."""
+
+
 class Credentials:
     """All keys that this server accepts."""
 
-    def __init__(self, root: RootCredentials) -> None:
+    def __init__(self, root: RootCredentials, users: AccessKeys | None = None) -> None:
         self.root = root
+        self._users = users
         self._root = Credential(root.secret_access_key, root_principal(root.account))
         self._server_key = base64.b64decode(root.server_key)
         self._checked: dict[str, tuple[_Session, Credential]] = {}
 
-    def lookup(self, access_key_id: str, session_token: str, now_ms: int) -> Credential:
+    async def find(self, access_key_id: str, session_token: str, now_ms: int) -> Credential:
         """What the key proves, if the request's signature does.
 
         session_token: "" where the request has none. Raises AwsError InvalidClientTokenId or ExpiredToken
         (403, the Query protocol's names).
         """
+        if not session_token and self._users is not None and access_key_id != self.root.access_key_id:
+            account = access_key_account(access_key_id)
+            credential = await self._users.access_key(account, access_key_id) if account else None
+            if credential is None:
+                raise _invalid()
+            return credential
+        return self.lookup(access_key_id, session_token, now_ms)
+
+    def lookup(self, access_key_id: str, session_token: str, now_ms: int) -> Credential:
+        """`find` for root and for sessions, which need no store."""
         if not session_token:
             if not hmac.compare_digest(access_key_id.encode(), self.root.access_key_id.encode()):
                 raise _invalid()
@@ -155,7 +196,7 @@ class Credentials:
     def issue(self, principal: Principal, now_ms: int, duration_s: int) -> SessionCredentials:
         """Keys that prove `principal` until `duration_s` seconds from now."""
         expires_at_ms = now_ms + duration_s * 1000
-        session = _Session(unique_id("ASIA"), now_ms, expires_at_ms, principal)
+        session = _Session(access_key_id("ASIA", principal.account), now_ms, expires_at_ms, principal)
         payload = zlib.compress(msgspec.json.encode(session))
         token = base64.urlsafe_b64encode(self._seal(b"token", payload) + payload).decode()
         return SessionCredentials(session.access_key_id, self._session_secret(token), token, expires_at_ms)

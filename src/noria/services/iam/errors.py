@@ -3,53 +3,121 @@
 from __future__ import annotations
 
 from noria.errors import AwsError
+from noria.services.iam.models import Entity, Role
 
 
-def no_such_role(name: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+def _no_such(text: str) -> AwsError:
+    return AwsError("NoSuchEntity", text, 404)
 
 
-def no_such_role_policy(name: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"The role policy with name {name} cannot be found.", 404)
+def _exists(text: str) -> AwsError:
+    return AwsError("EntityAlreadyExists", text, 409)
+
+
+def invalid(text: str) -> AwsError:
+    return AwsError("ValidationError", text, 400)
+
+
+def invalid_input(text: str) -> AwsError:
+    return AwsError("InvalidInput", text, 400)
+
+
+def no_such_entity(kind: str, name: str) -> AwsError:
+    """kind: ``user``, ``group`` or ``role``."""
+    return _no_such(f"The {kind} with name {name} cannot be found.")
+
+
+def no_such_inline_policy(kind: str, name: str) -> AwsError:
+    return _no_such(f"The {kind} policy with name {name} cannot be found.")
+
+
+def no_such_boundary(kind: str, name: str) -> AwsError:
+    return _no_such(f"The {kind} with name {name} has no permissions boundary.")
+
+
+def no_such_instance_profile(name: str) -> AwsError:
+    return _no_such(f"Instance Profile {name} cannot be found.")
+
+
+def no_such_access_key(key_id: str) -> AwsError:
+    return _no_such(f"The Access Key with id {key_id} cannot be found.")
 
 
 def no_such_policy(arn: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+    return _no_such(f"Policy {arn} was not found.")
 
 
 def not_attachable(arn: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
+    return _no_such(f"Policy {arn} does not exist or is not attachable.")
 
 
 def no_such_version(arn: str, version_id: str) -> AwsError:
-    return AwsError(
-        "NoSuchEntity", f"Policy {arn} version {version_id} does not exist or is not attachable.", 404
-    )
+    return _no_such(f"Policy {arn} version {version_id} does not exist or is not attachable.")
 
 
-def role_exists(name: str) -> AwsError:
-    return AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
+def no_such_alias(alias: str) -> AwsError:
+    return _no_such(f"The account alias {alias} cannot be found.")
+
+
+def entity_exists(kind: str, name: str) -> AwsError:
+    return _exists(f"{kind.capitalize()} with name {name} already exists.")
+
+
+def instance_profile_exists(name: str) -> AwsError:
+    return _exists(f"Instance Profile {name} already exists.")
 
 
 def policy_exists(name: str) -> AwsError:
-    text = f"A policy called {name} already exists. Duplicate names are not allowed."
-    return AwsError("EntityAlreadyExists", text, 409)
+    return _exists(f"A policy called {name} already exists. Duplicate names are not allowed.")
+
+
+def alias_exists(alias: str) -> AwsError:
+    return _exists(f"The account alias {alias} already exists.")
 
 
 def quota_exceeded(quota: str, limit: int) -> AwsError:
     return AwsError("LimitExceeded", f"Cannot exceed quota for {quota}: {limit}", 409)
 
 
-def inline_size_exceeded(limit: int, role: str) -> AwsError:
-    return AwsError("LimitExceeded", f"Maximum policy size of {limit} bytes exceeded for role {role}", 409)
+def too_many_versions(limit: int) -> AwsError:
+    text = (
+        f"A managed policy can have up to {limit} versions. Before you create a new version, you must delete"
+        " an existing version."
+    )
+    return AwsError("LimitExceeded", text, 409)
+
+
+def too_many_tags() -> AwsError:
+    return AwsError("LimitExceeded", "The number of tags has reached the maximum limit.", 409)
+
+
+def inline_size_exceeded(limit: int, kind: str, name: str) -> AwsError:
+    return AwsError("LimitExceeded", f"Maximum policy size of {limit} bytes exceeded for {kind} {name}", 409)
 
 
 def delete_conflict(text: str) -> AwsError:
     return AwsError("DeleteConflict", text, 409)
 
 
+def policy_has_versions() -> AwsError:
+    return delete_conflict(
+        "This policy has more than one version. Before you delete a policy, you must delete the policy's"
+        " versions. The default version is deleted with the policy."
+    )
+
+
+def check_modifiable(entity: Entity) -> None:
+    """Raises UnmodifiableEntity for a role that only the service that it is linked to may change."""
+    if isinstance(entity, Role) and entity.linked_service:
+        text = (
+            f"Cannot perform the operation on the protected role '{entity.name}' - this role is only modifiable"
+            " by AWS"
+        )
+        raise AwsError("UnmodifiableEntity", text, 400)
+
+
 def invalid_arn() -> AwsError:
-    return AwsError("ValidationError", "Invalid ARN:  Could not be parsed!", 400)
+    return invalid("Invalid ARN:  Could not be parsed!")
 
 
 def not_your_own(arn: str) -> AwsError:
@@ -57,4 +125,9 @@ def not_your_own(arn: str) -> AwsError:
 
 
 def invalid_marker() -> AwsError:
-    return AwsError("ValidationError", "Invalid Marker.", 400)
+    return invalid("Invalid Marker.")
+
+
+def not_a_user() -> AwsError:
+    """Only a user may leave out the user's name."""
+    return invalid("Must specify userName when calling with non-User credentials")

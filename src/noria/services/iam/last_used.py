@@ -1,0 +1,61 @@
+"""When a key or a role was last used: noted in memory with every request, written when the server stops.
+
+A record a request would cost every request a write; AWS's own answer lags behind as well. What a killed
+server had noted since its start is lost (docs/differences.md).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from noria.context import Principal
+from noria.services.iam.repository import REGION
+from noria.store.base import Records
+
+KIND = "iam-last-used"
+NOTED = 8192  # keys and roles; more than two accounts' quotas of roles
+
+
+class Use(msgspec.Struct, frozen=True):
+    """time_s: Unix time. service: as credential scopes have it."""
+
+    time_s: int
+    service: str
+    region: str
+
+
+class LastUsed:
+    """Implements `noria.gateway.Uses`."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._noted: dict[tuple[str, str], Use] = {}
+
+    def note(self, principal: Principal, access_key_id: str, service: str, region: str, now_ms: int) -> None:
+        """A request was proven to be the principal's."""
+        if principal.kind == "user" and access_key_id.startswith("AKIA"):
+            used = access_key_id
+        elif principal.kind == "assumed-role":
+            used = principal.user_id.partition(":")[0]
+        else:
+            return
+        key = (principal.account, used)
+        if key not in self._noted and len(self._noted) >= NOTED:
+            self._noted.pop(next(iter(self._noted)))
+        self._noted[key] = Use(now_ms // 1000, service, region)
+
+    async def of(self, account: str, used: str) -> Use | None:
+        """used: an access key's id, or a role's."""
+        noted = self._noted.get((account, used))
+        if noted is not None:
+            return noted
+        raw = await self._records.get(KIND, account, REGION, used)
+        return msgspec.json.decode(raw, type=Use) if raw is not None else None
+
+    async def save(self) -> None:
+        for (account, used), use in self._noted.items():
+            await self._records.delete(KIND, account, REGION, used)
+            await self._records.insert(KIND, account, REGION, used, msgspec.json.encode(use))
+
+    def forget(self, account: str) -> None:
+        self._noted = {key: use for key, use in self._noted.items() if key[0] != account}
