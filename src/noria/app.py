@@ -19,6 +19,7 @@ from noria.protocol.identify import Identifier
 from noria.services.iam import actions as iam_actions
 from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
+from noria.services.iam.last_used import LastUsed
 from noria.services.lambda_ import actions as lambda_actions
 from noria.services.lambda_.api import LambdaApi
 from noria.services.lambda_.resources import FunctionResources
@@ -104,22 +105,24 @@ class App:
             root = open_root_credentials(settings.data_dir, settings.account)
         except (OSError, ValueError) as error:
             raise StartError(f"cannot use {settings.data_dir}/credentials.json: {error}") from error
-        credentials = Credentials(root)
         directory = IamDirectory(store.records)
+        credentials = Credentials(root, directory)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
         authorizer.resources |= {
             "sqs": QueueResources(store.records),
             "lambda": FunctionResources(store.records),
+            "iam": directory,
         }
         roles = RoleSessions(directory, credentials, authorizer, clock)
-        gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer)
+        last_used = LastUsed(store.records)
+        gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
 
         sqs = SqsApi(store, clock)
         logs = LogsApi(store.log_events, clock)
         sink = RoleLogSink(store.log_events, authorizer, clock)
         functions = LambdaApi(store, settings, clock, roles, authorizer, sink, lambda: self.url)
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
-        iam = IamApi(store.records)
+        iam = IamApi(store.records, last_used)
         sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {
             "sqs": (sqs,),
@@ -137,7 +140,7 @@ class App:
             gateway,
             functions.functions.runtimes,
             functions.functions.environments,
-            [triggers.reset, functions.reset, sqs.reset, logs.reset, iam.reset],
+            [triggers.reset, functions.reset, sqs.reset, logs.reset, iam.reset, store.records.delete_account],
         )
 
         def route(request: Request) -> Awaitable[Response]:
@@ -148,6 +151,7 @@ class App:
         # Stopped in the reverse order: no new deliveries, then running invocations (which may still call the
         # server), then long polls, then the server itself.
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
+        self._stack.push_async_callback(iam.stop)
         await sqs.start()
         self._stack.push_async_callback(sqs.stop)
         await functions.start()

@@ -30,7 +30,7 @@ class Action(msgspec.Struct, frozen=True):
     needs_permission: False for what anyone signed may do (sts:GetCallerIdentity), or for what the operation
         decides itself (sts:AssumeRole: trust and identity policies together).
     resource_text: how a denial names the resource where that is not the ARN (IAM: ``role NAME``).
-    by_name: the request names a role without its path; the policy source completes the ARN.
+    by_name: the request names a user, group, role … without its path; the policy source completes the ARN.
     """
 
     name: str
@@ -54,10 +54,11 @@ class Denial(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """What a resource says of itself: its own policy, and its tags (``aws:ResourceTag/…``)."""
+    """What a resource says of itself: its policy, its tags (``aws:ResourceTag/…``), further conditions."""
 
     policy: Policy | None = None
     tags: Mapping[str, str] = {}
+    conditions: Mapping[str, str] = {}
 
 
 class PolicySource(Protocol):
@@ -66,8 +67,10 @@ class PolicySource(Protocol):
     async def identity(self, principal: Principal) -> Identity:
         """In force now; NOBODY for a role or user that is gone, also where another took its name."""
 
-    async def role_arn(self, arn: str) -> str:
-        """``arn:aws:iam::ACCOUNT:role/NAME`` with the role's path in it; unchanged where there is none."""
+    async def entity_arn(self, arn: str) -> str:
+        """``arn:aws:iam::ACCOUNT:role/NAME`` with the role's path in it, also of users and so on; unchanged
+        where there is none.
+        """
 
     def generation(self) -> int:
         """Grows whenever any policy, also of a resource, or any tag may have changed."""
@@ -102,7 +105,7 @@ class Authorizer:
             return
         resource = action.resource(ctx, params)
         if action.by_name:
-            resource = await self._policies.role_arn(resource)
+            resource = await self._policies.entity_arn(resource)
         conditions = action.conditions(ctx, params) if action.conditions else None
         text = action.resource_text(ctx, params) if action.resource_text else resource
         await self._require(ctx, action.name, resource, conditions, text)
@@ -214,7 +217,7 @@ class Authorizer:
         context: Mapping[str, ContextValue] = {}
         if dynamic:
             tags = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
-            context = {**tags, **principal_tags(principal, identity), **conditions()}
+            context = {**tags, **found.conditions, **principal_tags(principal, identity), **conditions()}
         decision = evaluate(PolicyRequest(principal, action, resource, context), identity, found.policy)
         if not dynamic and generation == self._policies.generation():
             self._decisions[key] = decision
@@ -278,7 +281,7 @@ def principal_conditions(principal: Principal) -> dict[str, str]:
     if principal.kind == "service":
         return {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.name}
     conditions = {
-        "aws:PrincipalArn": principal.role_arn or principal.arn,
+        "aws:PrincipalArn": principal.role_arn if principal.kind == "assumed-role" else principal.arn,
         "aws:PrincipalAccount": principal.account,
         "aws:PrincipalType": PRINCIPAL_TYPES[principal.kind],
         "aws:PrincipalIsAWSService": "false",

@@ -62,7 +62,7 @@ class Policies:
         self.asked += 1
         return identity_of(*self.policies)
 
-    async def role_arn(self, arn: str) -> str:
+    async def entity_arn(self, arn: str) -> str:
         return ROLE_ARN if arn == f"arn:aws:iam::{ACCOUNT}:role/R" else arn
 
     def generation(self) -> int:

@@ -42,7 +42,7 @@ class World:
     async def identity(self, principal: Principal) -> Identity:
         return self.its_identity
 
-    async def role_arn(self, arn: str) -> str:
+    async def entity_arn(self, arn: str) -> str:
         return arn
 
     def generation(self) -> int:

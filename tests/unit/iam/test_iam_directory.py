@@ -14,6 +14,7 @@ from noria.errors import AwsError
 from noria.policy.evaluate import NOBODY
 from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
+from noria.services.iam.last_used import LastUsed
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT = "111111111111"
@@ -42,7 +43,7 @@ class Iam:
 
     def __init__(self, store: SqliteStore) -> None:
         clock = ManualClock()
-        self.api = IamApi(store.records)
+        self.api = IamApi(store.records, LastUsed(store.records))
         self.directory = IamDirectory(store.records)
         self.authorizer = Authorizer(self.directory, "enforce", {}, clock)
 
@@ -155,10 +156,10 @@ async def test_a_role_is_found_by_its_whole_arn(iam: Iam) -> None:
 
 async def test_a_name_is_completed_with_the_path(iam: Iam) -> None:
     await iam.role("R", "/team/")
-    completed = await iam.directory.role_arn(f"arn:aws:iam::{ACCOUNT}:role/R")
+    completed = await iam.directory.entity_arn(f"arn:aws:iam::{ACCOUNT}:role/R")
     assert completed == f"arn:aws:iam::{ACCOUNT}:role/team/R"
     for unknown in (f"arn:aws:iam::{ACCOUNT}:role/S", "arn:aws:iam::222222222222:role/R", "*", ""):
-        assert await iam.directory.role_arn(unknown) == unknown
+        assert await iam.directory.entity_arn(unknown) == unknown
 
 
 async def test_a_policys_document_is_for_its_account_and_awss_for_all(iam: Iam) -> None:

@@ -87,7 +87,11 @@ class AccessKeyOperations:
             raise errors.no_such_access_key(access_key_id)
         used = await self._last_used.of(ctx.account, access_key_id)
         never = {"LastUsedDate": None, "ServiceName": "N/A", "Region": "N/A"}
-        shown = {"LastUsedDate": used.time_s, "ServiceName": used.service, "Region": used.region} if used else never
+        shown = (
+            {"LastUsedDate": used.time_s, "ServiceName": used.service, "Region": used.region}
+            if used
+            else never
+        )
         return {"UserName": user.name, "AccessKeyLastUsed": shown}
 
 

@@ -80,13 +80,9 @@ class CredentialOperations:
     async def reset_service_specific_credential(
         self, ctx: RequestContext, *, service_specific_credential_id: str, user_name: str | None = None
     ) -> Answer:
-        user = await self._change(
-            ctx, user_name, service_specific_credential_id, lambda held: (held,)
-        )
+        user = await self._change(ctx, user_name, service_specific_credential_id, lambda held: (held,))
         held = next(
-            held
-            for held in user.service_credentials
-            if held.credential_id == service_specific_credential_id
+            held for held in user.service_credentials if held.credential_id == service_specific_credential_id
         )
         return {"ServiceSpecificCredential": _listed(user.name, held) | {"ServicePassword": _password()}}
 

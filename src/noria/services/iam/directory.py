@@ -1,69 +1,139 @@
-"""Roles and their policies as the rest of Noria sees them: the evaluator's source, and STS's directory."""
+"""Identities as the rest of Noria sees them: the evaluator's source, whose a key is, and STS's directory."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from noria.auth.authorize import Resource
+from noria.auth.credentials import Credential
 from noria.context import Principal
 from noria.policy.document import parse_identity_policy, parse_trust_policy
 from noria.policy.evaluate import NOBODY, Attached, Identity
-from noria.services.iam.models import Role
-from noria.services.iam.repository import Repository
+from noria.services.iam.models import Bounded, InstanceProfile, PolicyHolder, Role, User
+from noria.services.iam.repository import ENTITY_ARN, POLICY_ARN, Repository
 from noria.services.ports import RoleView
 from noria.store.base import Records
 
-ROLES_CACHED = 1024  # roles whose policies are kept compiled: one account's quota
-DOCUMENTS_CACHED = 2048  # compiled documents, shared by roles and kept across changes elsewhere
+CACHED = 1024  # identities whose policies are kept compiled, and keys: one account's quota of roles
+DOCUMENTS_CACHED = 2048  # compiled documents, shared by identities and kept across changes elsewhere
+ALLOW_ALL = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 
 _identity_policy = lru_cache(DOCUMENTS_CACHED)(parse_identity_policy)
 _trust_policy = lru_cache(DOCUMENTS_CACHED)(parse_trust_policy)
 
 
 class IamDirectory:
-    """Implements `noria.auth.authorize.PolicySource` and `noria.services.ports.RoleDirectory`."""
+    """Implements `PolicySource` and `Resources` of `noria.auth.authorize`, `AccessKeys` of
+    `noria.auth.credentials`, and `noria.services.ports.RoleDirectory`.
+    """
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._repository = Repository(records)
+        self._store = Repository(records)
         self._generation = -1
-        self._cached: dict[tuple[str, str], Identity] = {}
+        self._identities: dict[tuple[str, str], Identity] = {}
+        self._keys: dict[str, Credential | None] = {}
 
     def generation(self) -> int:
         return self._records.generation()
 
-    async def identity(self, principal: Principal) -> Identity:
-        """Of the role behind a session; NOBODY once that very role is gone, whoever has its name now."""
-        if principal.kind != "assumed-role":
-            return NOBODY
+    def _forget_what_is_stale(self) -> int:
         generation = self._records.generation()
-        if generation != self._generation or len(self._cached) >= ROLES_CACHED:
-            self._cached.clear()
+        if generation != self._generation or len(self._identities) + len(self._keys) >= CACHED:
+            self._identities.clear()
+            self._keys.clear()
             self._generation = generation
-        role_id = principal.user_id.partition(":")[0]
-        key = (principal.account, role_id)
-        identity = self._cached.get(key)
+        return generation
+
+    # Who a key is
+
+    async def access_key(self, account: str, key_id: str) -> Credential | None:
+        generation = self._forget_what_is_stale()
+        if key_id in self._keys:
+            return self._keys[key_id]
+        user = await self._store.key_owner(account, key_id)
+        key = next((key for key in user.keys if key.key_id == key_id), None) if user else None
+        credential = Credential(key.secret, user_principal(user)) if user and key and key.active else None
+        if generation == self._records.generation():  # nothing has changed meanwhile
+            self._keys[key_id] = credential
+        return credential
+
+    # What an identity may
+
+    async def identity(self, principal: Principal) -> Identity:
+        """Of the user, or of the role or user behind a session; NOBODY once that very one is gone."""
+        if principal.kind == "federated-user" and not principal.session_policies:
+            return NOBODY  # AWS: "the resulting session has no permissions"
+        if principal.kind == "federated-user" and not principal.name:
+            return Identity((Attached(_identity_policy(ALLOW_ALL)),))  # of root
+        generation = self._forget_what_is_stale()
+        key = (principal.account, behind(principal))
+        identity = self._identities.get(key)
         if identity is None:
-            role = await self._repository.find_role(principal.account, principal.name)
-            identity = await self._of_role(role) if role is not None and role.role_id == role_id else NOBODY
-            if self._records.generation() == self._generation:  # nothing has changed meanwhile
-                self._cached[key] = identity
+            holder: User | Role | None
+            if principal.kind == "assumed-role":
+                holder = await self._store.roles.find(principal.account, principal.name)
+            else:
+                holder = await self._store.users.find(principal.account, principal.name)
+            known = holder is not None and holder.unique_id == key[1]
+            identity = await self._of(holder) if holder is not None and known else NOBODY
+            if generation == self._records.generation():
+                self._identities[key] = identity
         return identity
 
-    async def _of_role(self, role: Role) -> Identity:
-        policies = [Attached(_identity_policy(text), name) for name, text in role.inline.items()]
-        for arn in role.attached:
-            policy = await self._repository.find_policy(arn, role.account)
-            if policy is not None:
-                policies.append(Attached(_identity_policy(policy.document), policy.name, arn))
-        return Identity(tuple(policies))
+    async def _of(self, holder: User | Role) -> Identity:
+        policies = await self._policies(holder)
+        for name in holder.groups if isinstance(holder, User) else ():
+            group = await self._store.groups.find(holder.account, name)
+            if group is not None:
+                policies += await self._policies(group)
+        boundary = await self._managed(holder.boundary, holder.account) if holder.boundary else None
+        return Identity(tuple(policies), boundary, holder.tags)
 
-    async def role_arn(self, arn: str) -> str:
-        account, _, name = arn.removeprefix("arn:aws:iam::").partition(":role/")
-        role = await self._repository.find_role(account, name)
-        return role.arn if role is not None else arn
+    async def _policies(self, holder: PolicyHolder) -> list[Attached]:
+        found = [Attached(_identity_policy(text), name) for name, text in holder.inline.items()]
+        for arn in holder.attached:
+            attached = await self._managed(arn, holder.account)
+            if attached is not None:
+                found.append(attached)
+        return found
+
+    async def _managed(self, arn: str, account: str) -> Attached | None:
+        policy = await self._store.find_policy(arn, account)
+        return Attached(_identity_policy(policy.document), policy.name, arn) if policy is not None else None
+
+    # What the entities are as resources
+
+    async def entity_arn(self, arn: str) -> str:
+        if parts := ENTITY_ARN.fullmatch(arn):
+            account, kind, name = parts.groups()
+            entity = await self._store.entities(kind).find(account, name)
+            return entity.arn if entity is not None else arn
+        prefix, _, key_id = arn.partition(":access-key/")
+        owner = await self._store.key_owner(prefix.rpartition(":")[2], key_id) if key_id else None
+        return owner.arn if owner is not None else arn
+
+    async def resource(self, arn: str) -> Resource | None:
+        """Its tags, and its permissions boundary as ``iam:PermissionsBoundary``."""
+        boundary = None
+        if parts := ENTITY_ARN.fullmatch(arn):
+            entity = await self._store.entities(parts[2]).by_arn(arn)
+            tags = entity.tags if isinstance(entity, Bounded | InstanceProfile) else {}
+            boundary = entity.boundary if isinstance(entity, Bounded) else None
+        elif parts := POLICY_ARN.fullmatch(arn):
+            policy = await self._store.find_policy(arn, parts[1])
+            tags = policy.tags if policy is not None else {}
+        else:
+            return None
+        conditions = {f"iam:ResourceTag/{key}": value for key, value in tags.items()}
+        if boundary is not None:
+            conditions["iam:PermissionsBoundary"] = boundary
+        return Resource(tags=tags, conditions=conditions)
+
+    # For STS
 
     async def role(self, role_arn: str) -> RoleView | None:
-        role = await self._repository.find_role_by_arn(role_arn)
+        role = await self._store.roles.by_arn(role_arn)
         if role is None:
             return None
         trust = _trust_policy(role.trust)
@@ -71,5 +141,14 @@ class IamDirectory:
 
     async def policy_document(self, policy_arn: str, account: str) -> str | None:
         """Raises ValidationError for what is no ARN of a managed policy."""
-        policy = await self._repository.find_policy(policy_arn, account)
+        policy = await self._store.find_policy(policy_arn, account)
         return policy.document if policy is not None else None
+
+
+def user_principal(user: User) -> Principal:
+    return Principal("user", user.account, user.arn, user.user_id, user.name)
+
+
+def behind(principal: Principal) -> str:
+    """The unique id of the role or user whose policies apply."""
+    return principal.user_id.partition(":")[0]

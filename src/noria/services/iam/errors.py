@@ -109,10 +109,8 @@ def policy_has_versions() -> AwsError:
 def check_modifiable(entity: Entity) -> None:
     """Raises UnmodifiableEntity for a role that only the service that it is linked to may change."""
     if isinstance(entity, Role) and entity.linked_service:
-        text = (
-            f"Cannot perform the operation on the protected role '{entity.name}' - this role is only modifiable"
-            " by AWS"
-        )
+        role = f"the protected role '{entity.name}'"
+        text = f"Cannot perform the operation on {role} - this role is only modifiable by AWS"
         raise AwsError("UnmodifiableEntity", text, 400)
 
 

@@ -30,8 +30,7 @@ class GroupOperations:
             group_id=unique_id("AGPA"),
             created_s=ctx.now_ms // 1000,
         )
-        if await self._store.groups.full(ctx.account):
-            raise errors.quota_exceeded("GroupsPerAccount", limits.GROUPS_PER_ACCOUNT)
+        await self._store.groups.check_quota(ctx.account)
         if not await self._store.groups.insert(group):
             raise errors.entity_exists("group", group_name)
         return {"Group": group.listed()}
@@ -61,7 +60,9 @@ class GroupOperations:
     ) -> Answer:
         user = await self._store.users.get(ctx.account, user_name)
         shown, more = page(user.groups, str, marker, max_items)
-        return {"Groups": [(await self._store.groups.get(ctx.account, name)).listed() for name in shown]} | more
+        return {
+            "Groups": [(await self._store.groups.get(ctx.account, name)).listed() for name in shown]
+        } | more
 
     async def update_group(
         self,

@@ -40,7 +40,8 @@ class PolicyHolder(Entity, frozen=True, kw_only=True):
     def policy_list(self) -> list[dict[str, Any]]:
         """The inline policies as GetAccountAuthorizationDetails shows them."""
         return [
-            {"PolicyName": name, "PolicyDocument": encoded(document)} for name, document in self.inline.items()
+            {"PolicyName": name, "PolicyDocument": encoded(document)}
+            for name, document in self.inline.items()
         ]
 
 

@@ -174,9 +174,7 @@ class PolicyOperations:
 
         await self._store.change_policy(policy_arn, ctx.account, choose)
 
-    async def delete_policy_version(
-        self, ctx: RequestContext, *, policy_arn: str, version_id: str
-    ) -> None:
+    async def delete_policy_version(self, ctx: RequestContext, *, policy_arn: str, version_id: str) -> None:
         def remove(policy: ManagedPolicy) -> ManagedPolicy:
             version = policy.version(version_id)
             if version is None:

@@ -39,8 +39,7 @@ class InstanceProfileOperations:
             created_s=ctx.now_ms // 1000,
             tags=new_tags(tags),
         )
-        if await self._store.profiles.full(ctx.account):
-            raise errors.quota_exceeded("InstanceProfilesPerAccount", limits.INSTANCE_PROFILES_PER_ACCOUNT)
+        await self._store.profiles.check_quota(ctx.account)
         if not await self._store.profiles.insert(profile):
             raise errors.instance_profile_exists(instance_profile_name)
         return {"InstanceProfile": await shown_profile(self._store, profile)}
@@ -93,7 +92,9 @@ class InstanceProfileOperations:
     async def delete_instance_profile(self, ctx: RequestContext, *, instance_profile_name: str) -> None:
         profile = await self._store.profiles.get(ctx.account, instance_profile_name)
         if profile.roles:
-            raise errors.delete_conflict("Cannot delete entity, must remove roles from instance profile first.")
+            raise errors.delete_conflict(
+                "Cannot delete entity, must remove roles from instance profile first."
+            )
         await self._store.profiles.delete(ctx.account, instance_profile_name)
 
     async def _listed(

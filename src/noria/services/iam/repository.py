@@ -78,9 +78,11 @@ class Entities(Generic[E]):
     async def below(self, account: str, path_prefix: str) -> list[E]:
         return [entity for entity in await self.all(account) if entity.path.startswith(path_prefix)]
 
-    async def full(self, account: str) -> bool:
-        """Whether the account's quota is used up."""
-        return len(await self._records.list(self._kind, account, REGION, limit=self.limit)) >= self.limit
+    async def check_quota(self, account: str) -> None:
+        """Raises LimitExceeded where the account may not have one more."""
+        if len(await self._records.list(self._kind, account, REGION, limit=self.limit)) >= self.limit:
+            words = "".join(word.capitalize() for word in self.kind.split("-"))
+            raise errors.quota_exceeded(f"{words}sPerAccount", self.limit)
 
     async def insert(self, entity: E) -> bool:
         """False where the name is taken."""
@@ -103,6 +105,9 @@ class Entities(Generic[E]):
         await self._records.delete(self._kind, account, REGION, name.lower())
 
 
+AnyEntities = Entities[User] | Entities[Group] | Entities[Role] | Entities[InstanceProfile]
+
+
 class Repository:
     """Typed access to all of them."""
 
@@ -117,6 +122,11 @@ class Repository:
             limits.INSTANCE_PROFILES_PER_ACCOUNT,
             errors.no_such_instance_profile,
         )
+
+    def entities(self, kind: str) -> AnyEntities:
+        """kind: as ARNs have it."""
+        every: tuple[AnyEntities, ...] = (self.users, self.groups, self.roles, self.profiles)
+        return next(entities for entities in every if entities.kind == kind)
 
     # Managed policies
 

@@ -51,8 +51,7 @@ class RoleOperations:
             boundary=boundary,
             tags=new_tags(tags),
         )
-        if await self._store.roles.full(ctx.account):
-            raise errors.quota_exceeded("RolesPerAccount", limits.ROLES_PER_ACCOUNT)
+        await self._store.roles.check_quota(ctx.account)
         if not await self._store.roles.insert(role):
             raise errors.entity_exists("role", role_name)
         # Unlike GetRole, AWS says nothing of a duration that was not asked for.
@@ -117,7 +116,9 @@ class RoleOperations:
         role = await self._store.roles.get(ctx.account, role_name)
         errors.check_modifiable(role)
         if any(role_name in profile.roles for profile in await self._store.profiles.all(ctx.account)):
-            raise errors.delete_conflict("Cannot delete entity, must remove roles from instance profile first.")
+            raise errors.delete_conflict(
+                "Cannot delete entity, must remove roles from instance profile first."
+            )
         if role.attached:
             raise errors.delete_conflict("Cannot delete entity, must detach all policies first.")
         if role.inline:

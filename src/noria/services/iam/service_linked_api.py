@@ -52,9 +52,8 @@ class ServiceLinkedRoleOperations:
             linked_service=aws_service_name,
         )
         if not await self._store.roles.insert(role):
-            text = (
-                f"Service role name {made.name} has been taken in this account, please try a different suffix."
-            )
+            taken = f"Service role name {made.name} has been taken in this account"
+            text = f"{taken}, please try a different suffix."
             raise errors.invalid_input(text)
         return {"Role": role.listed() | {"MaxSessionDuration": None}}
 

@@ -30,7 +30,9 @@ class TagOperations:
 
     async def untag_user(self, ctx: RequestContext, *, user_name: str, tag_keys: list[str]) -> None:
         await self._store.users.change(
-            ctx.account, user_name, lambda it: msgspec.structs.replace(it, tags=without_tags(it.tags, tag_keys))
+            ctx.account,
+            user_name,
+            lambda it: msgspec.structs.replace(it, tags=without_tags(it.tags, tag_keys)),
         )
 
     async def list_user_tags(
@@ -45,7 +47,9 @@ class TagOperations:
 
     async def untag_role(self, ctx: RequestContext, *, role_name: str, tag_keys: list[str]) -> None:
         await self._store.roles.change(
-            ctx.account, role_name, lambda it: msgspec.structs.replace(it, tags=without_tags(it.tags, tag_keys))
+            ctx.account,
+            role_name,
+            lambda it: msgspec.structs.replace(it, tags=without_tags(it.tags, tag_keys)),
         )
 
     async def list_role_tags(

@@ -8,7 +8,7 @@ import msgspec
 
 from noria.auth.credentials import unique_id
 from noria.context import RequestContext
-from noria.services.iam import errors, limits
+from noria.services.iam import errors
 from noria.services.iam.checks import new_tags
 from noria.services.iam.models import User
 from noria.services.iam.paging import page
@@ -42,8 +42,7 @@ class UserOperations:
             boundary=boundary,
             tags=new_tags(tags),
         )
-        if await self._store.users.full(ctx.account):
-            raise errors.quota_exceeded("UsersPerAccount", limits.USERS_PER_ACCOUNT)
+        await self._store.users.check_quota(ctx.account)
         if not await self._store.users.insert(user):
             raise errors.entity_exists("user", user_name)
         return {"User": user.listed() | user.details()}
