@@ -73,7 +73,7 @@ def unique_id(prefix: str) -> str:
 
 
 def access_key_id(prefix: str, account: str) -> str:
-    """``AKIA…`` or ``ASIA…`` with the account in it, as AWS's: a bit that is set, 40 of it, 39 random ones."""
+    """``AKIA…`` or ``ASIA…`` with the account in it, as AWS's: a set bit, 40 of it, 39 random ones."""
     number = 1 << 79 | int(account) << 39 | secrets.randbits(39)
     return prefix + base64.b32encode(number.to_bytes(10)).decode()
 

@@ -76,9 +76,9 @@ class PolicyRequest(msgspec.Struct):
 
     @property
     def same_account(self) -> bool:
-        """Whether the resource is of the principal's account, or of none."""
+        """Whether the resource is of the principal's account, or of none (AWS's own managed policies)."""
         parts = self.resource.split(":", 5)
-        return len(parts) < 6 or parts[4] in ("", self.principal.account)
+        return len(parts) < 6 or parts[4] in ("", "aws", self.principal.account)
 
 
 class Decision(msgspec.Struct, frozen=True):
