@@ -207,7 +207,7 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
     [
         ("sqs", "StartMessageMoveTask", {"SourceArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"}),
         ("lambda", "ListLayers", {}),
-        ("iam", "CreateGroup", {"GroupName": "g"}),
+        ("iam", "CreateVirtualMFADevice", {"VirtualMFADeviceName": "m"}),
         ("sts", "GetSessionToken", {}),
         ("logs", "DescribeMetricFilters", {}),
     ],
