@@ -25,6 +25,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_S = 300  # AWS's: five minutes either way
 MAX_EXPIRES_S = 604_800  # a week, AWS's limit for presigned URLs
 DEFAULT_EXPIRES_S = 900  # what AWS assumes where X-Amz-Expires is missing
+CACHED_HEADS, CACHED_HEAD_CHARS = 1024, 512
 CACHED_SIGNING_KEYS = 1024  # about 1 KB each
 
 # How the errors are called: Query protocol → JSON and REST-JSON.
@@ -43,9 +44,9 @@ _PLAIN_PATH = re.compile(
 )  # neither normalising nor encoding changes it
 _PLAIN_QUERY = re.compile(r"([A-Za-z0-9._~-]+=[A-Za-z0-9._~-]*&?)*")
 _SPACES = re.compile(r"[ \t]+")
-_AUTHORIZATION = re.compile(
+_USUAL_HEAD = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=([^/,\s]+/\d{8}/[^/,\s]+/[^/,\s]+/aws4_request), *"
-    r"SignedHeaders=([^,\s=]+), *Signature=([0-9a-f]{64})"
+    r"SignedHeaders=([^,\s=]+), *"
 )
 
 
@@ -81,13 +82,14 @@ def parse(request: Request, protocol: str) -> SignedRequest | None:
     if presigned:
         text = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
         raise _error("SignatureDoesNotMatch", text, protocol)
-    match = _AUTHORIZATION.fullmatch(authorization)
-    if match is not None:
-        credential, signed_headers, signature = match.groups()
-    else:
-        credential, signed_headers, signature = _take_apart(request, authorization, protocol)
     timestamp = request.headers.get("x-amz-date") or _http_date(request.headers.get("date", ""))
     token = request.headers.get("x-amz-security-token", "")
+    head, _, signature = authorization.rpartition("Signature=")
+    usual = _usual_head(head) if len(head) <= CACHED_HEAD_CHARS and signature.isalnum() else None
+    if usual is not None and _TIMESTAMP_PATTERN.fullmatch(timestamp):
+        (key, date, region, service, end), names = usual
+        return SignedRequest(key, date, region, service, end, timestamp, names, signature, token, None)
+    credential, signed_headers, signature = _take_apart(request, authorization, protocol)
     return _claim(credential, timestamp, signed_headers, signature, token, None, protocol)
 
 
@@ -164,6 +166,19 @@ def _incomplete(message: str, protocol: str) -> AwsError:
 
 
 # What a request claims
+
+
+@lru_cache(maxsize=CACHED_HEADS)
+def _usual_head(head: str) -> tuple[list[str], tuple[str, ...]] | None:
+    """What an Authorization header says before its signature: the credential's elements, the signed headers.
+
+    A client repeats it in all its requests of a day. None where it needs a closer look.
+    """
+    match = _USUAL_HEAD.fullmatch(head)
+    if match is None:
+        return None
+    names = tuple(match[2].lower().split(";"))
+    return (match[1].split("/"), names) if "host" in names else None
 
 
 def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[str, str, str]:
