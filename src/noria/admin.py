@@ -1,7 +1,8 @@
-"""Noria's own two endpoints, beside the AWS APIs: what runs here, and emptying an account for the next test.
+"""Noria's own endpoints, beside the AWS APIs: what runs here, why it was denied, emptying an account.
 
-``GET /_noria/status`` and ``POST /_noria/reset`` are signed like any request (service ``noria``) and are for
-root; `--auth permissive` lets anybody. ``GET /_noria/health`` is open: it says that the server is ready.
+``GET /_noria/status``, ``GET /_noria/explain[/REQUEST_ID]``, ``GET /_noria/suggest-policy/role/NAME`` and
+``POST /_noria/reset`` are signed like any request (service ``noria``) and are for root; `--auth permissive`
+lets anybody. ``GET /_noria/health`` is open: it says that the server is ready.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -19,6 +21,7 @@ from noria.context import RequestContext, new_request_id, root_principal
 from noria.errors import AwsError
 from noria.gateway import Gateway
 from noria.http.types import Request, Response
+from noria.insight import Insight
 from noria.store.base import Records
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class Admin:
         gateway: Gateway,
         runtimes: Callable[[], Awaitable[list[dict[str, Any]]]],
         environments: Callable[[str], int],
+        insight: Insight,
         resets: Sequence[Reset],
     ) -> None:
         """runtimes: what interpreters there are. environments: how many a function (ARN) has now.
@@ -62,6 +66,7 @@ class Admin:
         self._call = gateway.call
         self._runtimes = runtimes
         self._environments = environments
+        self._insight = insight
         self._resets = resets
         self._started_ms = clock.now_ms()
         self.url = ""
@@ -86,6 +91,11 @@ class Admin:
             return _json(await self._status())
         if what == ("POST", "reset"):
             return await self._reset(ctx, request)
+        topic, _, rest = what[1].partition("/")
+        if (request.method, topic) == ("GET", "explain"):
+            return _json(self._insight.explain(rest))
+        if (request.method, topic) == ("GET", "suggest-policy"):
+            return _json(self._insight.suggest_policy(ctx.account, unquote(rest)))
         raise AwsError("UnknownOperationException", f"There is no {request.method} {request.path}.", 404)
 
     async def _reset(self, ctx: RequestContext, request: Request) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from noria.admin import PREFIX, Admin
 from noria.auth.authorize import Action, Authorizer, Denial
+from noria.auth.calls import CallsKeeper
 from noria.auth.credentials import Credentials, open_root_credentials
 from noria.clock import Clock, SystemClock
 from noria.config import Settings
@@ -15,6 +16,7 @@ from noria.data_dir import DataDir, DataDirError
 from noria.gateway import Gateway
 from noria.http.server import HttpServer
 from noria.http.types import Request, Response
+from noria.insight import Insight
 from noria.protocol.identify import Identifier
 from noria.services.iam import actions as iam_actions
 from noria.services.iam.api import IamApi
@@ -108,6 +110,7 @@ class App:
         directory = IamDirectory(store.records)
         credentials = Credentials(root, directory)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
+        calls = CallsKeeper(authorizer.calls, store.records, clock)
         authorizer.resources |= {
             "sqs": QueueResources(store.records),
             "lambda": FunctionResources(store.records),
@@ -140,12 +143,23 @@ class App:
             gateway,
             functions.functions.runtimes,
             functions.functions.environments,
-            [triggers.reset, functions.reset, sqs.reset, logs.reset, iam.reset, store.records.delete_account],
+            Insight(authorizer.denied, authorizer.calls),
+            [
+                calls.reset,
+                triggers.reset,
+                functions.reset,
+                sqs.reset,
+                logs.reset,
+                iam.reset,
+                store.records.delete_account,
+            ],
         )
 
         def route(request: Request) -> Awaitable[Response]:
             return own.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
+        await calls.start()
+        self._stack.push_async_callback(calls.stop)
         server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)
         gateway.url = own.url = self.url = await self._listen(server)
         # Stopped in the reverse order: no new deliveries, then running invocations (which may still call the

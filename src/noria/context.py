@@ -20,6 +20,8 @@ class Principal(msgspec.Struct, frozen=True):
     session_policies: JSON documents that narrow a session.
     role_arn: of the role (or user) behind a session, with its path.
     session_tags: (key, value) of the tags that a session was given.
+    session_conditions: (condition key, value) that a session has in all of its requests, e.g.
+        ``lambda:SourceFunctionArn``.
     """
 
     kind: PrincipalKind
@@ -30,6 +32,7 @@ class Principal(msgspec.Struct, frozen=True):
     session_policies: tuple[str, ...] = ()
     role_arn: str = ""
     session_tags: tuple[tuple[str, str], ...] = ()
+    session_conditions: tuple[tuple[str, str], ...] = ()
 
 
 class RequestContext(msgspec.Struct):
@@ -51,6 +54,7 @@ class RequestContext(msgspec.Struct):
     base_url: str = ""
     access_key_id: str = ""
     via_service: str = ""
+    user_agent: str = ""
 
 
 def root_principal(account: str) -> Principal:

@@ -146,6 +146,7 @@ class Gateway:
             source_ip=request.peer,
             base_url=f"http://{host}" if host else self.url,
             access_key_id=signed.access_key_id if signed else "",
+            user_agent=request.headers.get("user-agent", ""),
         )
 
     async def _prove(

@@ -97,12 +97,22 @@ def test_reset_empties_the_account(tmp_path_factory: pytest.TempPathFactory) -> 
     with ServerProcess(home / "data") as own:
         shell = Shell(home, own.data_dir)
         shell.output("noria aws sqs create-queue --queue-name doomed")
+        trust = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, '
+        trust += '"Action": "sts:AssumeRole"}}'
+        role = "noria aws iam create-role --role-name Doomed --assume-role-policy-document"
+        shell.output(f"{role} '{trust}'")
         assert shell.output("noria reset --yes") == "Account 000000000000 is empty.\n"
         assert shell.output("noria aws sqs list-queues").strip() in ("", "{}")
+        assert json.loads(shell.output("noria aws iam list-roles"))["Roles"] == []
 
 
 def test_the_own_endpoints_are_for_root_only(server: ServerProcess) -> None:
-    for method, path in (("GET", "/_noria/status"), ("POST", "/_noria/reset")):
+    for method, path in (
+        ("GET", "/_noria/status"),
+        ("GET", "/_noria/explain"),
+        ("GET", "/_noria/suggest-policy/role/R"),
+        ("POST", "/_noria/reset"),
+    ):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.request(method, path)
         assert connection.getresponse().status == 403

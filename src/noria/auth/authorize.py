@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from noria.auth.calls import Calls
+from noria.auth.denials import MAX_RESOURCE_CHARS, Denials, Denied
 from noria.clock import Clock
 from noria.config import AuthMode
 from noria.context import Principal, RequestContext
@@ -17,6 +19,7 @@ from noria.policy.match import ContextValue
 from noria.policy.statement import Policy
 
 Params = Mapping[str, Any]
+Conditions = Callable[[], Mapping[str, ContextValue]]
 
 DECISIONS_CACHED = 8192  # (principal, action, resource) triples, some 200 bytes each
 
@@ -27,6 +30,7 @@ class Action(msgspec.Struct, frozen=True):
     name: the IAM action, e.g. ``sqs:SendMessage``.
     resource: the ARN that the decoded request is about, ``*`` for actions without a resource.
     conditions: further condition keys and their values, e.g. ``iam:PassedToService``.
+    also: further actions that the request needs on the same resource (``sqs:TagQueue``, where it has tags).
     needs_permission: False for what anyone signed may do (sts:GetCallerIdentity), or for what the operation
         decides itself (sts:AssumeRole: trust and identity policies together).
     resource_text: how a denial names the resource where that is not the ARN (IAM: ``role NAME``).
@@ -39,6 +43,7 @@ class Action(msgspec.Struct, frozen=True):
     needs_permission: bool = True
     resource_text: Callable[[RequestContext, Params], str] | None = None
     by_name: bool = False
+    also: Callable[[Params], Sequence[str]] | None = None
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -87,9 +92,15 @@ class Authorizer:
     """Decides. `permissive` lets everything through, as the server says at its start."""
 
     def __init__(
-        self, policies: PolicySource, mode: AuthMode, denials: Mapping[str, Denial], clock: Clock
+        self,
+        policies: PolicySource,
+        mode: AuthMode,
+        denials: Mapping[str, Denial],
+        clock: Clock,
     ) -> None:
         """denials: by service name."""
+        self.denied = Denials()
+        self.calls = Calls()
         self.resources: dict[str, Resources] = {}  # by the service in their ARNs; set by `app`
         self._policies = policies
         self._mode = mode
@@ -101,14 +112,15 @@ class Authorizer:
 
     async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:
         """Raise the service's access-denied error unless ctx.principal may do what the request asks."""
-        if not action.needs_permission or self._allows_all(ctx.principal, ctx.service):
+        if not action.needs_permission or self._unbound(ctx.principal, ctx.service):
             return
         resource = action.resource(ctx, params)
         if action.by_name:
             resource = await self._policies.entity_arn(resource)
         conditions = action.conditions(ctx, params) if action.conditions else None
         text = action.resource_text(ctx, params) if action.resource_text else resource
-        await self._require(ctx, action.name, resource, conditions, text)
+        for name in (action.name, *(action.also(params) if action.also else ())):
+            await self._require(ctx, name, resource, conditions, text)
 
     async def require(
         self,
@@ -118,7 +130,7 @@ class Authorizer:
         conditions: Mapping[str, ContextValue] | None = None,
     ) -> None:
         """For checks beside the request's own action (``iam:PassRole``)."""
-        if not self._allows_all(ctx.principal, action.partition(":")[0]):
+        if not self._unbound(ctx.principal, action.partition(":")[0]):
             await self._require(ctx, action, resource, conditions, resource)
 
     async def allows(
@@ -144,11 +156,13 @@ class Authorizer:
         role_arn: str,
         trust: Policy,
         conditions: Mapping[str, ContextValue] | None = None,
+        request_id: str = "",
     ) -> bool:
         """Whether a role's trust policy and the principal's own policies together allow `action` on the role.
 
         A trust policy that names the principal itself is enough inside the role's account; one that names
         the account, or a principal of another account, needs the principal's own policies to allow it too.
+        request_id: under which a refusal can be explained.
         """
         if self._mode == "permissive":
             return True
@@ -159,13 +173,17 @@ class Authorizer:
             **principal_tags(principal, identity),
             **(conditions or {}),
         }
-        return evaluate(
-            PolicyRequest(principal, action, role_arn, context), identity, trust, trust=True
-        ).allowed
+        request = PolicyRequest(principal, action, role_arn, context)
+        decision = evaluate(request, identity, trust, trust=True)
+        self.calls.record(principal, action, role_arn, allowed=decision.allowed)
+        if request_id and not decision.allowed:
+            now_ms = self._clock.now_ms()
+            self.denied.keep(Denied(request_id, now_ms, request, identity, trust, True, decision))
+        return decision.allowed
 
-    def _allows_all(self, principal: Principal, service: str) -> bool:
+    def _unbound(self, principal: Principal, service: str) -> bool:
         """Root is bound by nothing but the policies of resources."""
-        return self._mode == "permissive" or (principal.kind == "root" and service not in self.resources)
+        return principal.kind == "root" and (self._mode == "permissive" or service not in self.resources)
 
     async def _identity(self, principal: Principal) -> Identity:
         if principal.kind in ("user", "assumed-role", "federated-user"):
@@ -183,25 +201,24 @@ class Authorizer:
         conditions: Mapping[str, ContextValue] | None,
         resource_text: str,
     ) -> None:
-        decision = await self._decide(
-            ctx.principal,
-            action,
-            resource,
-            lambda: {**resource_conditions(resource), **global_conditions(ctx), **(conditions or {})},
-        )
+        def context() -> dict[str, ContextValue]:
+            return {**resource_conditions(resource), **global_conditions(ctx), **(conditions or {})}
+
+        decision = await self._decide(ctx.principal, action, resource, context)
         if not decision.allowed:
+            request, identity, found = await self._asked(ctx.principal, action, resource, context)
+            self.denied.keep(
+                Denied(ctx.request_id, ctx.now_ms, request, identity, found.policy, False, decision)
+            )
             raise self._denied(ctx, action, resource_text, decision)
 
     async def _decide(
-        self,
-        principal: Principal,
-        action: str,
-        resource: str,
-        conditions: Callable[[], Mapping[str, ContextValue]],
+        self, principal: Principal, action: str, resource: str, conditions: Conditions
     ) -> Decision:
         """conditions: asked only where a policy looks at them, since most decisions come from the cache."""
         service = action.partition(":")[0]
-        if self._allows_all(principal, service):
+        if self._mode == "permissive" or self._unbound(principal, service):
+            self.calls.record(principal, action, resource, allowed=True)
             return ALLOWED
         generation = self._policies.generation()
         if generation != self._generation or len(self._decisions) + len(self._found) >= DECISIONS_CACHED:
@@ -214,18 +231,29 @@ class Authorizer:
         identity = await self._identity(principal)
         found = await self._resource(service, resource)
         dynamic = _dynamic(principal, identity, found)
-        context: Mapping[str, ContextValue] = {}
         if dynamic:
-            tags = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
-            context = {**tags, **found.conditions, **principal_tags(principal, identity), **conditions()}
-        decision = evaluate(PolicyRequest(principal, action, resource, context), identity, found.policy)
-        if not dynamic and generation == self._policies.generation():
+            request, *_ = await self._asked(principal, action, resource, conditions)
+        else:
+            request = PolicyRequest(principal, action, resource, {})
+        decision = evaluate(request, identity, found.policy)
+        self.calls.record(principal, action, resource, allowed=decision.allowed)
+        if not dynamic and generation == self._policies.generation() and len(resource) <= MAX_RESOURCE_CHARS:
             self._decisions[key] = decision
         return decision
 
+    async def _asked(
+        self, principal: Principal, action: str, resource: str, conditions: Conditions
+    ) -> tuple[PolicyRequest, Identity, Resource]:
+        """The request with all of its context, and what it is decided by."""
+        identity = await self._identity(principal)
+        found = await self._resource(action.partition(":")[0], resource)
+        tags = {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
+        context = {**tags, **found.conditions, **principal_tags(principal, identity), **conditions()}
+        return PolicyRequest(principal, action, resource, context), identity, found
+
     async def _resource(self, service: str, arn: str) -> Resource:
         resources = self.resources.get(service)
-        if resources is None or arn.count(":") < 5:
+        if resources is None or arn.count(":") < 5 or len(arn) > MAX_RESOURCE_CHARS:
             return NO_RESOURCE
         found = self._found.get(arn)
         if found is None:
@@ -260,6 +288,13 @@ def _dynamic(principal: Principal, identity: Identity, resource: Resource) -> bo
     )
 
 
+def request_tags(tags: Mapping[str, str] | None) -> dict[str, ContextValue]:
+    """``aws:RequestTag/…`` and ``aws:TagKeys`` of a request that sets tags; nothing for one that does not."""
+    if not tags:
+        return {}
+    return {"aws:TagKeys": list(tags)} | {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+
+
 def principal_tags(principal: Principal, identity: Identity) -> dict[str, str]:
     """``aws:PrincipalTag/…``: a session's own tags before those of its role."""
     tags = {key.lower(): value for key, value in identity.tags.items()}
@@ -290,6 +325,7 @@ def principal_conditions(principal: Principal) -> dict[str, str]:
     }
     if principal.kind == "user":
         conditions["aws:username"] = principal.name
+    conditions.update(principal.session_conditions)
     return conditions
 
 
@@ -310,4 +346,6 @@ def global_conditions(ctx: RequestContext) -> dict[str, str]:
     conditions["aws:SecureTransport"] = "true" if ctx.base_url.startswith("https:") else "false"
     if not ctx.via_service:
         conditions["aws:SourceIp"] = ctx.source_ip
+    if ctx.user_agent:
+        conditions["aws:UserAgent"] = ctx.user_agent
     return conditions

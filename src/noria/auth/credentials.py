@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import time
 import zlib
 from pathlib import Path
 from typing import Protocol
@@ -216,7 +217,7 @@ class Credentials:
         canonical = base64.urlsafe_b64encode(
             sealed
         ).decode()  # base64 has several spellings of the same bytes
-        checked = session, Credential(self._session_secret(canonical), session.principal)
+        checked = session, Credential(self._session_secret(canonical), _of_session(session))
         if len(self._checked) >= SESSIONS_CACHED:
             self._checked.clear()
         self._checked[token] = checked
@@ -227,6 +228,14 @@ class Credentials:
 
     def _session_secret(self, token: str) -> str:
         return _secret(self._seal(b"secret", token.encode()))
+
+
+def _of_session(session: _Session) -> Principal:
+    """With the condition keys that every request of temporary credentials has."""
+    issued = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.issued_at_ms // 1000))
+    always = (("aws:TokenIssueTime", issued), ("aws:MultiFactorAuthPresent", "false"))
+    principal = session.principal
+    return msgspec.structs.replace(principal, session_conditions=always + principal.session_conditions)
 
 
 def _invalid() -> AwsError:

@@ -195,6 +195,48 @@ def status(data_dir: Path, as_json: bool) -> None:
 
 @cli.command()
 @of_the_server
+@click.option("--json", "as_json", is_flag=True, help="Print the server's answer as it is.")
+@click.argument("request_id", required=False, default="")
+def explain(data_dir: Path, as_json: bool, request_id: str) -> None:
+    """Show why a request was denied: every statement that was considered, and what of it did not match.
+
+    Without REQUEST_ID: the last denials, the newest first.
+    """
+    import json
+    from urllib.parse import quote
+
+    from noria.cli import client, report
+
+    path = f"/_noria/explain/{quote(request_id, safe='')}".rstrip("/")
+    answer = client.call(client.find_server(data_dir), "GET", path)
+    render = report.explanation if request_id else report.denials
+    click.echo(json.dumps(answer, indent=2) if as_json else render(answer))
+
+
+@cli.command("suggest-policy")
+@of_the_server
+@click.option("--role", help="The role whose calls count.")
+@click.option("--user", help="The user whose calls count.")
+def suggest_policy(data_dir: Path, role: str | None, user: str | None) -> None:
+    """Print the smallest policy that covers what a role or a user really called."""
+    import json
+    from urllib.parse import quote
+
+    from noria.cli import client
+
+    if (role is None) == (user is None):
+        raise click.UsageError("Give --role or --user.")
+    identity = f"role/{role}" if role is not None else f"user/{user}"
+    answer = client.call(client.find_server(data_dir), "GET", f"/_noria/suggest-policy/{quote(identity)}")
+    for call in answer["denied"]:
+        click.echo(f"left out, since it was denied: {call['action']} on {call['resource']}", err=True)
+    if answer["policy"] is None:
+        raise click.ClickException(f"no call of {identity} is known that was allowed")
+    click.echo(json.dumps(answer["policy"], indent=4))
+
+
+@cli.command()
+@of_the_server
 @click.option("--account", callback=_account, help="The account to empty.  [default: the server's own]")
 @click.option("--yes", is_flag=True, help="Do not ask, even at a terminal.")
 def reset(data_dir: Path, account: str | None, yes: bool) -> None:

@@ -1,7 +1,8 @@
-"""`noria status` and `noria runtimes list` as a person reads them."""
+"""What the server answers about itself, as a person reads it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,34 @@ def status(answer: Mapping[str, Any]) -> str:
     ]
     lines += _table("Triggers", triggers, ("queue", "function", "state", "last_processing_result"), answer)
     return "\n".join([*lines, "", runtimes(answer["runtimes"])])
+
+
+def denials(answer: Mapping[str, Any]) -> str:
+    """answer: the document of ``GET /_noria/explain``."""
+    rows = [{**row, "denied": _time(row["time_ms"])} for row in answer["denials"]]
+    return "\n".join(_aligned("Denials", rows, ("denied", "request_id", "action", "resource", "principal")))
+
+
+def explanation(answer: Mapping[str, Any]) -> str:
+    """answer: the document of ``GET /_noria/explain/REQUEST_ID``."""
+    lines = [
+        answer["principal"],
+        f"  may not {answer['action']} on {answer['resource']}",
+        f"  {answer['because']}",
+        "",
+        "What was considered" if answer["statements"] else "There was no statement to consider.",
+    ]
+    for row in answer["statements"]:
+        verdict = f"{row['effect']} {'applies' if row['applies'] else 'does not apply'}"
+        lines.append(f"  {row['policy_type']}, {row['policy']}, {row['statement']}: {verdict}")
+        lines += [f"    {reason}" for reason in row["why"]]
+    lines += ["", "What the request had"]
+    lines += [f"  {key} = {value}" for key, value in answer["context"].items()]
+    return "\n".join(lines)
+
+
+def _time(ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ms / 1000))
 
 
 def runtimes(rows: Sequence[Row]) -> str:

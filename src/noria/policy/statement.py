@@ -15,7 +15,10 @@ Json = dict[str, Any]
 
 
 class Statement:
-    """One statement; `applies` says whether it speaks of a request at all."""
+    """One statement; `applies` says whether it speaks of a request at all.
+
+    fields: as the document has it, for those who explain. variables: whether ``${…}`` is one there.
+    """
 
     __slots__ = (
         "_actions",
@@ -25,11 +28,15 @@ class Statement:
         "_negated_resources",
         "_patterns",
         "allows",
+        "fields",
         "principals",
+        "variables",
     )
 
     def __init__(self, fields: Json, principals: Principals | None, *, variables: bool) -> None:
         """fields: valid. principals: of a resource or trust policy. Raises ConditionError."""
+        self.fields = fields
+        self.variables = variables
         self.principals = principals
         self._negated_actions = "NotAction" in fields
         actions = strings(fields["NotAction" if self._negated_actions else "Action"])
@@ -50,42 +57,43 @@ class Statement:
 
     def applies(self, action: str, resource: str, context: Callable[[], Context]) -> bool:
         """action: in lower case. context: asked only where the statement is dynamic."""
-        if self._matches_action(action) is self._negated_actions:
+        if not self.matches_action(action):
             return False
-        if self._matches_resource(resource, context) is self._negated_resources:
+        if not self.matches_resource(resource, context):
             return False
         return self._condition is None or self._condition(context())
 
-    def _matches_action(self, action: str) -> bool:
-        for match in self._actions:  # noqa: SIM110, `any` costs as much as all the rest
+    def matches_action(self, action: str) -> bool:
+        for match in self._actions:
             if match(action):
-                return True
-        return False
+                return not self._negated_actions
+        return self._negated_actions
 
-    def _matches_resource(self, resource: str, context: Callable[[], Context]) -> bool:
+    def matches_resource(self, resource: str, context: Callable[[], Context]) -> bool:
         for match in self._fixed:
             if match(resource):
-                return True
+                return not self._negated_resources
         for pattern in self._patterns:
             resolved = pattern.resolve(context())
             if resolved is None:  # under NotResource a Deny then applies, and an Allow does not
                 if self._negated_resources and self.allows:
-                    return True
+                    return False
             elif resolved(resource):
-                return True
-        return False
+                return not self._negated_resources
+        return self._negated_resources
 
 
 class Policy:
     """A document ready to be evaluated.
 
     denies, allows: its statements by effect. dynamic: some statement looks at the request's context, so that
-    a decision of it cannot be cached.
+    a decision of it cannot be cached. statements: all, in the document's order.
     """
 
-    __slots__ = ("allows", "denies", "dynamic")
+    __slots__ = ("allows", "denies", "dynamic", "statements")
 
     def __init__(self, statements: Sequence[Statement]) -> None:
+        self.statements = statements
         self.allows = [statement for statement in statements if statement.allows]
         self.denies = [statement for statement in statements if not statement.allows]
         self.dynamic = any(statement.dynamic for statement in statements)
@@ -94,7 +102,7 @@ class Policy:
         """The ARNs that a trust or resource policy names, for those who check that they exist."""
         return {
             arn
-            for statement in (*self.allows, *self.denies)
+            for statement in self.statements
             if statement.principals is not None
             for arn in statement.principals.arns
         }

@@ -54,6 +54,7 @@ class RolePermissions(Protocol):
         role_arn: str,
         trust: Policy,
         conditions: Mapping[str, ContextValue] | None = None,
+        request_id: str = "",
     ) -> bool:
         """Whether the role's trust policy and the principal's own policies together allow it."""
 
@@ -66,8 +67,17 @@ class Roles(Protocol):
     async def trusts(self, role_arn: str, service_principal: str) -> bool:
         """Whether the role exists and its trust policy lets the service assume it."""
 
-    async def assume(self, role_arn: str, service_principal: str, session_name: str) -> RoleSession | None:
-        """A session for a service that acts as the role; None where the role is gone or does not trust it."""
+    async def assume(
+        self,
+        role_arn: str,
+        service_principal: str,
+        session_name: str,
+        conditions: tuple[tuple[str, str], ...] = (),
+    ) -> RoleSession | None:
+        """A session for a service that acts as the role; None where the role is gone or does not trust it.
+
+        conditions: the condition keys that all of its requests have, and their values.
+        """
 
 
 class Permissions(Protocol):

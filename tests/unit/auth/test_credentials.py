@@ -32,6 +32,13 @@ SENDER = Principal(
     ('{"Version":"2012-10-17"}',),
     f"arn:aws:iam::{ACCOUNT}:role/Sender",
 )
+SENDING = msgspec.structs.replace(
+    SENDER,
+    session_conditions=(
+        ("aws:TokenIssueTime", "2023-11-14T22:13:20Z"),
+        ("aws:MultiFactorAuthPresent", "false"),
+    ),
+)
 READER = Principal(
     "assumed-role", ACCOUNT, f"arn:aws:sts::{ACCOUNT}:assumed-role/Reader/s", "AROAREADER:s", "Reader"
 )
@@ -88,7 +95,7 @@ def test_a_session_proves_its_principal(credentials: Credentials) -> None:
     assert issued.expires_at_ms == NOW_MS + 900_000
     for _ in range(2):  # read, then from the cache
         found = credentials.lookup(issued.access_key_id, issued.session_token, NOW_MS)
-        assert found.principal == SENDER
+        assert found.principal == SENDING
         assert found.secret_access_key == issued.secret_access_key
 
 
@@ -96,7 +103,7 @@ def test_any_node_with_the_server_key_accepts_a_session() -> None:
     root = generate_root_credentials(ACCOUNT)
     issued = Credentials(root).issue(SENDER, NOW_MS, 900)
     found = Credentials(root).lookup(issued.access_key_id, issued.session_token, NOW_MS)
-    assert found.principal == SENDER
+    assert found.principal == SENDING
 
 
 def test_a_session_of_another_server_is_refused(credentials: Credentials) -> None:
@@ -145,7 +152,7 @@ def test_the_cache_of_sessions_is_bounded(credentials: Credentials) -> None:
     for session in issued:
         credentials.lookup(session.access_key_id, session.session_token, NOW_MS)
     assert len(credentials._checked) <= 1024
-    assert credentials.lookup(issued[0].access_key_id, issued[0].session_token, NOW_MS).principal == SENDER
+    assert credentials.lookup(issued[0].access_key_id, issued[0].session_token, NOW_MS).principal == SENDING
 
 
 def test_the_first_start_makes_the_file_for_the_user_only(tmp_path: Path) -> None:

@@ -43,7 +43,13 @@ class FakeRoles:
     async def trusts(self, role_arn: str, service_principal: str) -> bool:
         return role_arn not in self.distrusting
 
-    async def assume(self, role_arn: str, service_principal: str, session_name: str) -> RoleSession | None:
+    async def assume(
+        self,
+        role_arn: str,
+        service_principal: str,
+        session_name: str,
+        conditions: tuple[tuple[str, str], ...] = (),
+    ) -> RoleSession | None:
         if role_arn in self.distrusting:
             return None
         self.assumed.append((role_arn, service_principal, session_name))

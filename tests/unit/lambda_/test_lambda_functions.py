@@ -252,7 +252,14 @@ async def test_the_caller_must_be_allowed_to_pass_the_role_to_lambda(service: La
     service.permissions.denied.add("iam:PassRole")
     assert (await refused(create(service)))[0] == "AccessDeniedException"
     assert service.permissions.required == [
-        ("iam:PassRole", ROLE, {"iam:PassedToService": "lambda.amazonaws.com"})
+        (
+            "iam:PassRole",
+            ROLE,
+            {
+                "iam:PassedToService": "lambda.amazonaws.com",
+                "iam:AssociatedResourceArn": "arn:aws:lambda:us-west-1:111122223333:function:f",
+            },
+        )
     ]
 
 

@@ -278,7 +278,10 @@ async def test_a_service_acts_as_a_role_that_trusts_it(world: World) -> None:
     assert session.principal.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/R/producer"
     assert session.expires_at_ms == world.clock.now_ms() + 12 * 3600 * 1000
     found = world.credentials.lookup(session.access_key_id, session.session_token, world.clock.now_ms())
-    assert (found.principal, found.secret_access_key) == (session.principal, session.secret_access_key)
+    assert (found.principal.arn, found.secret_access_key) == (
+        session.principal.arn,
+        session.secret_access_key,
+    )
     assert await world.authorizer.allows(session.principal, "sqs:SendMessage", QUEUE)
 
 

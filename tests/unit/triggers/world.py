@@ -151,7 +151,13 @@ class World:
     async def trusts(self, role_arn: str, service_principal: str) -> bool:
         return self.trusts_lambda
 
-    async def assume(self, role_arn: str, service_principal: str, session_name: str) -> RoleSession | None:
+    async def assume(
+        self,
+        role_arn: str,
+        service_principal: str,
+        session_name: str,
+        conditions: tuple[tuple[str, str], ...] = (),
+    ) -> RoleSession | None:
         assert service_principal == "lambda.amazonaws.com"
         if not self.trusts_lambda:
             return None

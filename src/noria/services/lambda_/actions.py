@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from noria.auth.authorize import Action, Denial, Params
+from noria.auth.authorize import Action, Denial, Params, request_tags
 from noria.context import RequestContext
 from noria.errors import AwsError
+from noria.policy.match import ContextValue
 from noria.services.lambda_.models import function_arn
 from noria.services.lambda_.names import resolve
 
@@ -27,8 +28,16 @@ def _any(ctx: RequestContext, params: Params) -> str:
     return "*"
 
 
+def _tags(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    return request_tags(params.get("tags"))
+
+
+def _with_tags(params: Params) -> tuple[str, ...]:
+    return ("lambda:TagResource",) if params.get("tags") else ()
+
+
 ACTIONS: dict[str, Action] = {
-    "CreateFunction": Action("lambda:CreateFunction", _function),
+    "CreateFunction": Action("lambda:CreateFunction", _function, _tags, also=_with_tags),
     "GetFunction": Action("lambda:GetFunction", _function),
     "GetFunctionConfiguration": Action("lambda:GetFunctionConfiguration", _function),
     "ListFunctions": Action("lambda:ListFunctions", _any),

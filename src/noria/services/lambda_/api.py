@@ -112,7 +112,7 @@ class LambdaApi:
         checks.check_memory_size(memory_size)
         checks.check_timeout(timeout)
         checks.check_tags(tags or {})
-        await self._check_role(ctx, role)
+        await self._check_role(ctx, reference.name, role)
         if await self._table.get(ctx.account, ctx.region, reference.name) is not None:
             raise errors.function_exists(reference.name)
         build_id = str(uuid.uuid4())
@@ -142,9 +142,14 @@ class LambdaApi:
         await self._runtimes.ready()
         checks.check_runtime(self._runtimes, runtime, strict=self._strict_runtimes)
 
-    async def _check_role(self, ctx: RequestContext, role: str) -> None:
+    async def _check_role(self, ctx: RequestContext, name: str, role: str) -> None:
         """The caller may pass the role to Lambda, and the role trusts Lambda."""
-        passed_to = {"iam:PassedToService": LAMBDA_SERVICE_PRINCIPAL}
+        if role.split(":")[4] != ctx.account:
+            raise errors.foreign_role()
+        passed_to = {
+            "iam:PassedToService": LAMBDA_SERVICE_PRINCIPAL,
+            "iam:AssociatedResourceArn": function_arn(ctx.account, ctx.region, name),
+        }
         await self._permissions.require(ctx, "iam:PassRole", role, passed_to)
         if not await self._roles.trusts(role, LAMBDA_SERVICE_PRINCIPAL):
             raise errors.role_cannot_be_assumed()
@@ -257,7 +262,7 @@ class LambdaApi:
             checks.check_timeout(timeout)
         old = await self._control.for_update(reference, revision_id)
         if role is not None:
-            await self._check_role(ctx, role)
+            await self._check_role(ctx, reference.name, role)
         given = {member: value for member, value in changes.items() if value is not None}
         build_id = str(uuid.uuid4())
         new = msgspec.structs.replace(old, **given, **self._next_build(build_id))

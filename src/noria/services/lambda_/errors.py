@@ -30,6 +30,10 @@ def role_cannot_be_assumed() -> AwsError:
     return invalid_parameter("The role defined for the function cannot be assumed by Lambda.")
 
 
+def foreign_role() -> AwsError:
+    return AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
+
+
 def role_no_longer_assumable() -> AwsError:
     """The same of an Invoke, whose role has gone since the function was created."""
     text = "The role defined for the function cannot be assumed by Lambda."

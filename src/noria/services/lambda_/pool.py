@@ -216,7 +216,8 @@ class Pool:
             and session.expires_at_ms - self._clock.now_ms() > 2 * CREDENTIALS_MARGIN_S * 1000
         ):
             return session
-        session = await self._roles.assume(function.role, LAMBDA_SERVICE_PRINCIPAL, function.name)
+        source = (("lambda:SourceFunctionArn", function.arn),)
+        session = await self._roles.assume(function.role, LAMBDA_SERVICE_PRINCIPAL, function.name, source)
         if session is None:
             raise errors.role_no_longer_assumable()
         self._sessions[key] = session

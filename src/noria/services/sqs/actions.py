@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsq
 
 from __future__ import annotations
 
-from noria.auth.authorize import Action, Denial, Params
+from noria.auth.authorize import Action, Denial, Params, request_tags
 from noria.context import RequestContext
+from noria.policy.match import ContextValue
 from noria.services.sqs.queue import arn_of, split_url
 
 DENIAL = Denial("AccessDeniedException", 403, "AccessDenied", lowercase_action=True)
@@ -22,10 +23,22 @@ def _by_name(ctx: RequestContext, params: Params) -> str:
     return arn_of(account, ctx.region, params.get("queue_name") or "")
 
 
+def _tags(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    return request_tags(params.get("tags"))
+
+
+def _tag_keys(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    return {"aws:TagKeys": list(params.get("tag_keys") or ())}
+
+
+def _with_tags(params: Params) -> tuple[str, ...]:
+    return ("sqs:TagQueue",) if params.get("tags") else ()
+
+
 ACTIONS = {
     "ChangeMessageVisibility": Action("sqs:ChangeMessageVisibility", _by_url),
     "ChangeMessageVisibilityBatch": Action("sqs:ChangeMessageVisibility", _by_url),
-    "CreateQueue": Action("sqs:CreateQueue", _by_name),
+    "CreateQueue": Action("sqs:CreateQueue", _by_name, _tags, also=_with_tags),
     "DeleteMessage": Action("sqs:DeleteMessage", _by_url),
     "DeleteMessageBatch": Action("sqs:DeleteMessage", _by_url),
     "DeleteQueue": Action("sqs:DeleteQueue", _by_url),
@@ -38,6 +51,6 @@ ACTIONS = {
     "SendMessage": Action("sqs:SendMessage", _by_url),
     "SendMessageBatch": Action("sqs:SendMessage", _by_url),
     "SetQueueAttributes": Action("sqs:SetQueueAttributes", _by_url),
-    "TagQueue": Action("sqs:TagQueue", _by_url),
-    "UntagQueue": Action("sqs:UntagQueue", _by_url),
+    "TagQueue": Action("sqs:TagQueue", _by_url, _tags),
+    "UntagQueue": Action("sqs:UntagQueue", _by_url, _tag_keys),
 }

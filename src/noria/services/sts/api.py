@@ -74,7 +74,7 @@ class StsApi:
         if external_id is not None:
             conditions["sts:ExternalId"] = external_id
         if role is None or not await self._permissions.allows_with_trust(
-            ctx.principal, ASSUME_ROLE, role.arn, role.trust, conditions
+            ctx.principal, ASSUME_ROLE, role.arn, role.trust, conditions, ctx.request_id
         ):
             what = f"{ASSUME_ROLE} on resource: {role_arn}"
             text = f"User: {ctx.principal.arn} is not authorized to perform: {what}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from noria.auth.credentials import Credentials, SessionCredentials
 from noria.clock import Clock
 from noria.context import Principal, service_principal
@@ -41,12 +43,17 @@ class RoleSessions:
         return await self._trusting(role_arn, service_principal_name) is not None
 
     async def assume(
-        self, role_arn: str, service_principal_name: str, session_name: str
+        self,
+        role_arn: str,
+        service_principal_name: str,
+        session_name: str,
+        conditions: tuple[tuple[str, str], ...] = (),
     ) -> RoleSession | None:
         role = await self._trusting(role_arn, service_principal_name)
         if role is None:
             return None
         principal = session_principal(role, session_name)
+        principal = msgspec.structs.replace(principal, session_conditions=conditions)
         issued = self._credentials.issue(principal, self._clock.now_ms(), SERVICE_SESSION_S)
         return _session(issued, principal)
 
