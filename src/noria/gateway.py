@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import inspect
 import logging
 import re
@@ -13,6 +15,7 @@ from botocore import xform_name
 
 from noria.auth import sigv4
 from noria.auth.authorize import Action, Authorizer
+from noria.auth.browsers import refuse_pages
 from noria.auth.credentials import Credentials, permissive_principal
 from noria.clock import Clock
 from noria.config import Settings
@@ -27,6 +30,13 @@ from noria.store.base import StoreError
 log = logging.getLogger(__name__)
 
 Method = Callable[..., Awaitable[Mapping[str, Any] | None]]
+
+# Operations whose work is for nothing once the client is gone. All others run to their end: what they have
+# begun (a function's creation, say) must not be left half done.
+ABANDONABLE = frozenset({"ReceiveMessage"})
+
+# From here on a body is hashed and decoded beside the loop: a 67 MB package would stop it for half a second.
+LARGE_BODY_BYTES = 1 << 20
 
 REGION = re.compile(r"[a-z][a-z0-9-]{1,30}")  # a region becomes part of ARNs and of the store's keys
 
@@ -90,7 +100,7 @@ class Gateway:
         try:
             return await self._answer(codec, request, request_id)
         except AwsError as error:
-            log.info("%s %s refused: %s", request_id, codec.service.name, error)
+            log.info("%s %s refused: %s %r", request_id, codec.service.name, error.code, error.message)
             return codec.encode_error(error, request_id)
         except StoreError as error:
             log.error("%s %s: the store failed: %s", request_id, codec.service.name, error)
@@ -105,11 +115,18 @@ class Gateway:
         route = codec.route(request)
         operation = route.operation
         service = codec.service.name
+        request.abandonable = operation.name in ABANDONABLE
+        is_large = len(request.body) > LARGE_BODY_BYTES
+        if is_large:
+            request.body_sha256 = await asyncio.to_thread(_sha256, request.body)
         ctx = await self.authenticate(request, request_id, service, operation.name, codec.protocol)
         bound = self._services[service].get(operation.name)
         if bound is None:
             raise not_implemented(operation.name)
-        params = codec.decode(request, operation, route.uri_params)
+        if is_large:
+            params = await asyncio.to_thread(codec.decode, request, operation, route.uri_params)
+        else:
+            params = codec.decode(request, operation, route.uri_params)
         if not params.keys() <= bound.members:
             refused = sorted(operation.arguments[name].name for name in params.keys() - bound.members)
             raise not_implemented(f"{operation.name}'s {', '.join(refused)}")
@@ -169,6 +186,7 @@ class Gateway:
         self, request: Request, protocol: str, now_ms: int
     ) -> tuple[sigv4.SignedRequest | None, Principal]:
         """`--auth permissive`: known keys are who they are, unknown ones root of their account."""
+        refuse_pages(request, self._settings.host)
         signed = sigv4.parse(request, protocol)
         if signed is None:
             return None, permissive_principal("", self._settings.account)
@@ -206,3 +224,7 @@ class Gateway:
             via_service=via_service,
         )
         return await self._call(ctx, self._services[service][operation], params) or {}
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

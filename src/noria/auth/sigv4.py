@@ -116,7 +116,7 @@ def verify(
             *[f"{name}:{_canonical_value(headers.get(name, ''))}" for name in signed.signed_headers],
             "",
             ";".join(signed.signed_headers),
-            hashlib.sha256(request.body).hexdigest(),
+            request.body_sha256 or hashlib.sha256(request.body).hexdigest(),
         )
     )
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()

@@ -77,6 +77,8 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._open = False
         self._task: asyncio.Task[None] | None = None
+        self._request: Request | None = None  # the one that `_task` answers
+        self._held_bytes = 0  # of bodies that are being read, wait or are being answered
         self._starting = False
         self._pending: deque[tuple[Request | Response, str]] = deque()
         self._continue_due = False
@@ -111,13 +113,22 @@ class Connection(asyncio.Protocol):
         self._open = False
         self._pending.clear()
         if self._task is None:
-            self._server.closed(self)
-        else:
-            self._task.add_done_callback(lambda _: self._server.closed(self))
+            self._closed()
+            return
+        self._task.add_done_callback(lambda _: self._closed())
+        if self._request is not None and self._request.abandonable:
             self._task.cancel()
 
+    def _closed(self) -> None:
+        self._release(self._held_bytes)
+        self._server.closed(self)
+
+    def _release(self, body_bytes: int) -> None:
+        self._held_bytes -= body_bytes
+        self._server.held_bytes -= body_bytes
+
     def eof_received(self) -> None:
-        """The client is gone, as far as can be told: returning None closes, and so cancels its request.
+        """The client is gone, as far as can be told: returning None closes.
 
         (Half-closing clients lose their answer; a vanished receiver must not take messages.)
         """
@@ -243,9 +254,15 @@ class Connection(asyncio.Protocol):
                 self._continue_due = True
 
     def on_body(self, body: bytes) -> None:
-        self._body_bytes += len(body)
-        if self._body_bytes > self._server.max_body_bytes:
+        server = self._server
+        size = len(body)
+        self._body_bytes += size
+        self._held_bytes += size
+        server.held_bytes += size
+        if self._body_bytes > server.max_body_bytes:
             raise self._too_large()
+        if server.held_bytes > server.max_held_bytes:
+            raise _Refused(503, "Too much is being sent at once, try again.")
         self._body.append(body)
 
     def _too_large(self) -> _Refused:
@@ -286,6 +303,7 @@ class Connection(asyncio.Protocol):
                 self._write_refusal(item)
                 return
             self._starting = True
+            self._request = item
             task = _start(self._server.loop, self._handle(item, connection))
             self._starting = False
             if not task.done():
@@ -302,7 +320,8 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = Response(500)
-        self._task = None
+        self._task = self._request = None
+        self._release(len(request.body))
         if not self._open:
             return
         self._write(response, request.method, connection)
@@ -329,6 +348,7 @@ class Connection(asyncio.Protocol):
             return
         self._phase = "closing"
         self._since = self._server.ticks
+        self._release(self._body_bytes)
         self._clear()
         self._pending.append((response, "close"))
 
@@ -367,6 +387,9 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
+        """Drop the connection and what runs for it."""
+        if self._task is not None:
+            self._task.cancel()
         self._transport.abort()
 
 

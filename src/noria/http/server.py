@@ -15,6 +15,7 @@ from noria.http.types import Handler
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 10_000  # about 4 KB each while idle; more than any SDK's pools on one machine open
+MAX_HELD_BYTES = 256 << 20  # of bodies at one time: three of the largest packages, and room for all others
 BACKLOG = 1024  # connections that the kernel holds while the loop is busy
 TICK_S = 1  # one periodic sweep serves every timeout of every connection, and the Date header
 
@@ -23,7 +24,8 @@ class HttpServer:
     """Serves `handler` on any number of connections.
 
     The handler's exceptions are bugs: logged, answered with an empty 500. A client that goes away cancels
-    the handler of its request. `max_body_bytes` bounds a request's body, declared or chunked (413).
+    the handler of its request only where that is `abandonable`. `max_body_bytes` bounds a request's body,
+    declared or chunked (413), `max_held_bytes` all bodies together (503).
     """
 
     def __init__(
@@ -32,12 +34,15 @@ class HttpServer:
         *,
         max_body_bytes: int,
         max_connections: int = MAX_CONNECTIONS,
+        max_held_bytes: int = MAX_HELD_BYTES,
         clock: Clock | None = None,
     ) -> None:
         """clock: for the Date header only; timeouts of the wire are real time."""
         self.handler = handler
         self.max_body_bytes = max_body_bytes
         self.max_connections = max_connections
+        self.max_held_bytes = max_held_bytes
+        self.held_bytes = 0
         self.connections: set[Connection] = set()
         self.stopping = False
         self.ticks = 0  # seconds, while anyone is connected

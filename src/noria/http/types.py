@@ -10,9 +10,12 @@ class Request:
 
     path: as sent, percent-encoded. query: the raw text after ``?``, without it, or "".
     headers: names in lower case; values of a repeated name joined by ",". peer: the client's IP address.
+    body_sha256: of the body, in hex, where somebody has worked it out already, or "".
+    abandonable: set by a handler whose work is for nothing once the client is gone: it is cancelled then.
+    Any other handler runs to its end, whoever waits for it.
     """
 
-    __slots__ = ("body", "headers", "method", "path", "peer", "query")
+    __slots__ = ("abandonable", "body", "body_sha256", "headers", "method", "path", "peer", "query")
 
     def __init__(
         self,
@@ -29,6 +32,8 @@ class Request:
         self.headers = headers
         self.body = body
         self.peer = peer
+        self.body_sha256 = ""
+        self.abandonable = False
 
 
 class Response:

@@ -164,11 +164,12 @@ def test_pipelined_requests_are_answered_in_order_and_reading_is_bounded(run: Ru
     run(scenario())
 
 
-def test_a_vanished_client_cancels_its_request_and_the_ones_behind_it(run: Run) -> None:
+def test_a_vanished_client_cancels_its_poll_and_the_requests_behind_it(run: Run) -> None:
     async def scenario() -> None:
         seen: list[str] = []
 
         async def poll(request: Request) -> Response:
+            request.abandonable = True
             seen.append(request.path)
             try:
                 await asyncio.get_running_loop().create_future()
@@ -189,6 +190,47 @@ def test_a_vanished_client_cancels_its_request_and_the_ones_behind_it(run: Run) 
             await other.close()  # a reset
             await until(lambda: not server.connections)
             assert seen == ["/a", "cancelled", "/a", "cancelled"]
+
+    run(scenario())
+
+
+def test_what_a_vanished_client_has_begun_is_finished(run: Run) -> None:
+    async def scenario() -> None:
+        seen: list[str] = []
+        going_on = asyncio.Event()
+
+        async def create(request: Request) -> Response:
+            seen.append("begun")
+            await going_on.wait()
+            seen.append("finished")
+            return Response(200)
+
+        async with served(create) as (server, connect):
+            client = await connect()
+            client.send(GET)
+            await until(lambda: bool(seen))
+            await client.close()
+            going_on.set()
+            await until(lambda: not server.connections)
+            assert seen == ["begun", "finished"]
+
+    run(scenario())
+
+
+def test_bodies_together_are_bounded_and_their_room_is_given_back(run: Run) -> None:
+    async def scenario() -> None:
+        post = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n"
+        async with served(max_held_bytes=1000) as (server, connect):
+            slow = await connect()
+            slow.send(post + b"x" * 500)
+            await until(lambda: server.held_bytes == 500)
+            other = await connect()
+            assert (await other.ask(post + b"y" * 600))[0] == 503
+            await slow.close()
+            await until(lambda: server.held_bytes == 0)
+            third = await connect()
+            assert (await third.ask(post + b"z" * 600))[0] == 200
+            assert server.held_bytes == 0
 
     run(scenario())
 
