@@ -24,6 +24,10 @@ def echo(event, context):
     return {"cold": was, "event": event}
 
 
+def count(event, context):
+    print("counted", len(event["Records"]))
+
+
 def consume(event, context):
     now = time.time()
     for record in event["Records"]:
@@ -76,10 +80,10 @@ def create_function(lambda_client: Any, name: str, handler: str, role_arn: str) 
     wait_until(active, f"function {name} to be Active")
 
 
-def create_trigger(server: Server, lambda_client: Any, queue_url: str, function: str) -> None:
+def create_trigger(server: Server, lambda_client: Any, queue_url: str, function: str, **options: Any) -> None:
     attributes = server.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
     mapping = lambda_client.create_event_source_mapping(
-        EventSourceArn=attributes["Attributes"]["QueueArn"], FunctionName=function
+        EventSourceArn=attributes["Attributes"]["QueueArn"], FunctionName=function, **options
     )
 
     def enabled() -> bool:

@@ -462,3 +462,26 @@ def test_a_cut_keeps_order_and_never_exceeds_the_limit() -> None:
     assert [message for part in parts for message in part] == batch
     assert max(len(payload(part)) for part in parts) <= 6 * 1024 * 1024
     assert len(parts) == 3
+
+
+async def test_a_backlog_is_polled_for_all_places_side_by_side(world: World) -> None:
+    receiving = most = 0
+    take = world.queue.receive
+
+    async def receive(limit: int, wait_s: int) -> list[dict[str, Any]]:
+        nonlocal receiving, most
+        receiving += 1
+        most = max(most, receiving)
+        await asyncio.sleep(0)
+        taken = await take(limit, wait_s)
+        receiving -= 1
+        return taken
+
+    world.queue.receive = receive  # type: ignore[method-assign]
+    for number in range(200):
+        world.queue.send(str(number))
+    await world.create()
+    await settle()
+    assert most == 5
+    assert sorted(int(body) for bodies in world.bodies() for body in bodies) == list(range(200))
+    assert receiving == 1  # the long poll of an idle queue

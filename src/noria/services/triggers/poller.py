@@ -1,8 +1,9 @@
 """Takes messages off a queue for a function, as the function's execution role.
 
 One loop a mapping: it waits for a free place among the concurrent batches, then long-polls, so that no
-message is taken that can't be handled at once. A batch is invoked and deleted by a task of its own. All
-state is in the queue: what was taken and not deleted returns after the queue's visibility timeout.
+message is taken that can't be handled at once; while there is backlog, the places poll side by side. A batch
+is delivered and deleted by tasks of its own. All state is in the queue: what was taken and not deleted
+returns after the queue's visibility timeout.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Poller:
         first, maximum = mapping.concurrency
         self._places = Places(first, maximum, self._clock, self._functions.has_room)
         self._tasks: set[asyncio.Task[object]] = set()
+        self._taking: set[asyncio.Task[Any]] = set()  # those in which a batch is being taken
+        self._backlog = False  # the last batch was full
         self._held: set[asyncio.Future[None]] = set()  # throttled batches, until they are tried again
         self._throttles = 0  # since an invocation last went through
         self._next_try_ms = 0
@@ -58,19 +61,23 @@ class Poller:
         self._stopping = True
         for turn in self._held:
             _resolve(turn)
-        timer = self._clock.call_later(limits.RECEIVE_GRACE_S, self._loop.cancel)
+        timer = self._clock.call_later(limits.RECEIVE_GRACE_S, self._cancel_receives)
         await asyncio.wait([self._loop])
         timer.cancel()
-        if self._tasks:
-            timer = self._clock.call_later(limits.STOP_GRACE_S, self._cancel_tasks)
+        timer = self._clock.call_later(limits.STOP_GRACE_S, self._cancel_tasks)
+        while self._tasks:
             await asyncio.wait(self._tasks)
-            timer.cancel()
+        timer.cancel()
 
     async def abort(self) -> None:
         """Drop everything; what was taken returns to the queue, if there is one."""
         self._loop.cancel()
         self._cancel_tasks()
         await asyncio.wait([self._loop, *self._tasks])
+
+    def _cancel_receives(self) -> None:
+        for task in {self._loop, *self._taking}:
+            task.cancel()
 
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
@@ -79,37 +86,44 @@ class Poller:
     async def _run(self) -> None:
         while not self._stopping:
             await self._places.acquire()
-            try:
-                if failures := max(self._failed_receives, self._failed_invokes):
+            if failures := max(self._failed_receives, self._failed_invokes):
+                try:
                     await self._clock.sleep(backoff_s(failures))
-                batch = await self._take()
-            except Exception as error:
-                self._failed_receives += 1
-                self._problem(error)
-                batch = []
-            except asyncio.CancelledError:
-                self._places.release()
-                raise
-            if not batch:
-                self._places.release()
-                continue
-            parts = cut(batch)
-            if self._is_fifo:
-                self._deliver_in_background(self._deliver_in_order(parts))
-                continue
-            self._deliver_in_background(self._deliver(parts[0]))
-            for part in parts[1:]:
-                await self._places.acquire()
-                self._deliver_in_background(self._deliver(part))
+                except asyncio.CancelledError:
+                    self._places.release()
+                    raise
+            if self._backlog:
+                self._in_background(self._poll(0))  # and the next one beside it, where there is a place
+            else:
+                await self._poll(limits.LONG_POLL_S)
 
     # -- taking -----------------------------------------------------------------------------------------
 
-    async def _take(self) -> list[Received]:
+    async def _poll(self, wait_s: int) -> None:
+        """Take a batch for a place that was acquired, and see it delivered."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._taking.add(task)
+        batch: list[Received] = []
+        try:
+            batch = await self._take(wait_s)
+        except Exception as error:
+            self._failed_receives += 1
+            self._problem(error)
+        finally:
+            self._taking.discard(task)
+            if not batch:
+                self._places.release()
+        self._backlog = len(batch) == self.mapping.batch_size
+        if batch:
+            self._in_background(self._deliver(batch)).add_done_callback(lambda _: self._places.release())
+
+    async def _take(self, wait_s: int) -> list[Received]:
         """The next batch; empty when the queue was for as long as one may wait, or held nothing wanted."""
         mapping = self.mapping
         self.has_begun = True
         limit = min(mapping.batch_size, limits.MAX_RECEIVED_AT_ONCE)
-        batch, unwanted = await self._source.receive(limit, limits.LONG_POLL_S)
+        batch, unwanted = await self._source.receive(limit, wait_s)
         if self._failed_receives:
             self._failed_receives = 0
             self.last_result = NOTHING_YET
@@ -161,19 +175,7 @@ class Poller:
 
     def _drop(self, unwanted: Sequence[Received]) -> None:
         if unwanted:
-            self._in_background(self._delete_unwanted(unwanted))
-
-    async def _delete_unwanted(self, messages: Sequence[Received]) -> None:
-        try:
-            await self._source.delete(messages)
-        except Exception as error:
-            self._problem(error)
-
-    # -- delivering -------------------------------------------------------------------------------------
-
-    def _deliver_in_background(self, delivery: Coroutine[Any, Any, object]) -> None:
-        """With the place that was acquired for it."""
-        self._in_background(delivery).add_done_callback(lambda _: self._places.release())
+            self._in_background(self._delete(unwanted))
 
     def _in_background(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
         task = asyncio.get_running_loop().create_task(work)
@@ -181,30 +183,46 @@ class Poller:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _deliver_in_order(self, parts: Sequence[Sequence[Received]]) -> None:
-        """Of a FIFO queue: what follows a failure stays hidden with it, and returns behind it."""
-        for part in parts:
-            if not await self._deliver(part):
+    # -- delivering -------------------------------------------------------------------------------------
+
+    async def _deliver(self, batch: Sequence[Received]) -> None:
+        """In one invocation, or in several, one after the other, where one cannot carry it.
+
+        What follows a failure in a FIFO queue stays hidden with it, and returns behind it.
+        """
+        for part in cut(batch):
+            if not await self._deliver_part(part) and self._is_fifo:
                 return
 
-    async def _deliver(self, batch: Sequence[Received]) -> bool:
-        """Whether every message was handled."""
+    async def _deliver_part(self, part: Sequence[Received]) -> bool:
+        """Whether every message was handled. Those that were are deleted; the place needn't wait for that."""
         began_ms = self._clock.now_ms()
         try:
-            invocation = await self._invoke(batch)
-            if invocation.function_error:
-                self.last_result = FUNCTION_FAILED
-                self._places.failed()
-                return False
-            self._places.succeeded(began_ms)
-            failed = failed_ids(invocation.payload, batch) if self.mapping.reports_failures else set()
-            await self._source.delete([message for message in batch if message.message_id not in failed])
-            self.last_result = OK
-            return not failed
+            invocation = await self._invoke(part)
         except Exception as error:
             self._failed_invokes += 1
             self._problem(error)
             return False
+        if invocation.function_error:
+            self.last_result = FUNCTION_FAILED
+            self._places.failed()
+            return False
+        self._places.succeeded(began_ms)
+        failed = failed_ids(invocation.payload, part) if self.mapping.reports_failures else set()
+        self._in_background(self._finish([message for message in part if message.message_id not in failed]))
+        return not failed
+
+    async def _finish(self, handled: Sequence[Received]) -> None:
+        if await self._delete(handled):
+            self.last_result = OK
+
+    async def _delete(self, messages: Sequence[Received]) -> bool:
+        try:
+            await self._source.delete(messages)
+        except Exception as error:
+            self._problem(error)
+            return False
+        return True
 
     async def _invoke(self, batch: Sequence[Received]) -> Invocation:
         """A throttled batch is held and tried again for as long as it is hidden from other consumers
