@@ -482,6 +482,6 @@ async def test_a_backlog_is_polled_for_all_places_side_by_side(world: World) -> 
         world.queue.send(str(number))
     await world.create()
     await settle()
-    assert most == 5
+    assert most == 4  # the fifth delivers
     assert sorted(int(body) for bodies in world.bodies() for body in bodies) == list(range(200))
     assert receiving == 1  # the long poll of an idle queue
