@@ -86,7 +86,7 @@ async def test_a_mapping_leaves_the_machines_last_places_to_others(world: World)
     assert len(world.events) == 10
 
 
-async def test_failures_reduce_concurrency_to_one_and_successes_give_it_back(world: World) -> None:
+async def test_failures_reduce_concurrency_to_two_and_successes_give_it_back(world: World) -> None:
     running = most = 0
     failing = True
 
@@ -113,7 +113,7 @@ async def test_failures_reduce_concurrency_to_one_and_successes_give_it_back(wor
     assert most == 5
     most = 0
     await seconds(10)
-    assert most == 1
+    assert most == 2
     failing = False
     await seconds(10)
     assert most == 5

@@ -11,6 +11,7 @@ MAX_PAYLOAD_BYTES = 6 << 20  # of a synchronous invocation
 MAX_FILTERS = 5  # of a mapping, unless AWS was asked for more
 LONG_POLL_S = 20  # the longest that SQS allows
 
+LEAST_CONCURRENCY = 2  # as few as AWS scales back to
 FIRST_CONCURRENCY = 5  # batches at once, to begin with
 MAX_CONCURRENCY = 1_250
 GROWTH_INTERVAL_S = 0.2  # one more batch at once, while there is backlog: 300 more a minute

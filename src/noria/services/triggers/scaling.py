@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from noria.clock import Clock, Timer
-from noria.services.triggers.limits import GROWTH_INTERVAL_S, QUICK_BATCH_S
+from noria.services.triggers.limits import GROWTH_INTERVAL_S, LEAST_CONCURRENCY, QUICK_BATCH_S
 
 
 class Places:
@@ -54,8 +54,8 @@ class Places:
             self._allowed += 1
 
     def failed(self) -> None:
-        """The function failed or was throttled: back off, gradually, to one batch at a time."""
-        self._allowed = max(1, self._allowed - 1)
+        """The function failed or was throttled: back off, gradually, to two batches at a time."""
+        self._allowed = max(LEAST_CONCURRENCY, self._allowed - 1)
 
     def idle(self) -> None:
         """The queue is empty."""

@@ -45,7 +45,13 @@ class Source:
 
     async def receive(self, limit: int, wait_s: int) -> tuple[list[Received], list[Received]]:
         """(messages for the function, messages that its filters don't want); both are in flight now."""
+        return await self._receive(await self._principal(), limit, wait_s)
+
+    async def _receive(
+        self, principal: Principal, limit: int, wait_s: int
+    ) -> tuple[list[Received], list[Received]]:
         answer = await self._call(
+            principal,
             "ReceiveMessage",
             max_number_of_messages=limit,
             wait_time_seconds=wait_s,
@@ -62,7 +68,9 @@ class Source:
 
     async def receive_more(self, sizes: Sequence[int]) -> tuple[list[Received], list[Received]]:
         """Several short receives at once. What some got is kept where others fail, unless all do."""
-        answers = await asyncio.gather(*(self.receive(size, 0) for size in sizes), return_exceptions=True)
+        principal = await self._principal()
+        receives = (self._receive(principal, size, 0) for size in sizes)
+        answers = await asyncio.gather(*receives, return_exceptions=True)
         wanted: list[Received] = []
         unwanted: list[Received] = []
         failed: BaseException | None = None
@@ -79,29 +87,32 @@ class Source:
     async def delete(self, messages: Sequence[Received]) -> None:
         size = limits.MAX_RECEIVED_AT_ONCE
         parts = [messages[start : start + size] for start in range(0, len(messages), size)]
+        principal = await self._principal()
         for start in range(0, len(parts), limits.REQUESTS_AT_ONCE):
-            await asyncio.gather(*map(self._delete, parts[start : start + limits.REQUESTS_AT_ONCE]))
+            some = parts[start : start + limits.REQUESTS_AT_ONCE]
+            await asyncio.gather(*(self._delete(principal, part) for part in some))
 
-    async def _delete(self, messages: Sequence[Received]) -> None:
+    async def _delete(self, principal: Principal, messages: Sequence[Received]) -> None:
         entries = [
             {"Id": str(number), "ReceiptHandle": message.receipt_handle}
             for number, message in enumerate(messages)
         ]
-        answer = await self._call("DeleteMessageBatch", entries=entries)
+        answer = await self._call(principal, "DeleteMessageBatch", entries=entries)
         for failure in answer.get("Failed") or ():
             raise AwsError(failure["Code"], failure.get("Message") or failure["Code"])
 
     async def visibility_timeout_s(self) -> int:
-        answer = await self._call("GetQueueAttributes", attribute_names=["VisibilityTimeout"])
+        attributes = ["VisibilityTimeout"]
+        answer = await self._call(await self._principal(), "GetQueueAttributes", attribute_names=attributes)
         return int(answer["Attributes"]["VisibilityTimeout"])
 
     def forget_session(self) -> None:
         """The next request is with a new one."""
         self._session = None
 
-    async def _call(self, operation: str, **params: Any) -> Dict[str, Any]:
+    async def _call(self, principal: Principal, operation: str, **params: Any) -> Dict[str, Any]:
         return await self._caller(
-            await self._principal(),
+            principal,
             self._queue.region,
             "sqs",
             operation,
