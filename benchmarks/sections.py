@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -85,8 +86,24 @@ def send(server: Server, plan: Plan) -> Figures:
         queue_url = server.client("sqs").create_queue(QueueName="benchmark")["QueueUrl"]
     body = json.dumps({"QueueUrl": queue_url, "MessageBody": "x" * BODY_BYTES}).encode()
     post(server, "SendMessage", body, connections=CONNECTIONS, seconds=WARM_UP_S)
+    before_s = cpu_s(server.process.pid)
     done = post(server, "SendMessage", body, connections=CONNECTIONS, seconds=plan.seconds)
-    return {"sends": done.requests / done.duration_s, "send_p50": done.p50_ms, "send_p99": done.p99_ms}
+    cpu_us = (cpu_s(server.process.pid) - before_s) * 1e6
+    return {
+        "sends": done.requests / done.duration_s,
+        "send_cpu": cpu_us / done.requests,
+        "send_p50": done.p50_ms,
+        "send_p99": done.p99_ms,
+    }
+
+
+def cpu_s(pid: int) -> float:
+    """What a process and all below it have used so far, in user space and in the kernel."""
+    ticks = 0
+    for each in _tree(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def warm(server: Server, plan: Plan) -> Figures:
