@@ -148,9 +148,13 @@ class Admin:
         pages = self._pages("lambda-function", "lambda", "ListFunctions", "Functions", "NextMarker")
         async for account, region, functions in pages:
             for function in functions:
+                params = {"function_name": function["FunctionName"]}
+                found = await self._call(
+                    root_principal(account), region, "lambda", "GetFunctionConfiguration", params
+                )
                 yield {
                     "account": account, "region": region, "name": function["FunctionName"],
-                    "runtime": function["Runtime"], "state": function["State"],
+                    "runtime": function["Runtime"], "state": found["State"],
                     "environments": self._environments(function["FunctionArn"]),
                 }  # fmt: skip
 

@@ -23,8 +23,9 @@ from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
 from noria.services.iam.last_used import LastUsed
 from noria.services.lambda_ import actions as lambda_actions
-from noria.services.lambda_.api import LambdaApi
 from noria.services.lambda_.resources import FunctionResources
+from noria.services.lambda_.service import APIS as LAMBDA_APIS
+from noria.services.lambda_.service import LambdaService
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
 from noria.services.logs.sink import RoleLogSink
@@ -42,7 +43,7 @@ from noria.store.sqlite.store import SqliteStore
 # What answers for a service: its api classes, whose signatures are its parity (docs/parity.md).
 SERVICE_APIS: dict[str, tuple[type, ...]] = {
     "sqs": (SqsApi,),
-    "lambda": (LambdaApi, TriggersApi),
+    "lambda": (*LAMBDA_APIS, TriggersApi),
     "iam": (IamApi,),
     "sts": (StsApi,),
     "logs": (LogsApi,),
@@ -123,13 +124,15 @@ class App:
         sqs = SqsApi(store, clock)
         logs = LogsApi(store.log_events, clock)
         sink = RoleLogSink(store.log_events, authorizer, clock)
-        functions = LambdaApi(store, settings, clock, roles, authorizer, sink, lambda: self.url)
+        functions = LambdaService(
+            store, settings, clock, roles, authorizer, sink, gateway.call, lambda: self.url
+        )
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
         iam = IamApi(store.records, last_used)
         sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {
             "sqs": (sqs,),
-            "lambda": (functions, triggers),
+            "lambda": (*functions.apis, triggers),
             "iam": (iam,),
             "sts": (sts,),
             "logs": (logs,),

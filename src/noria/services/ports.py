@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -140,6 +140,19 @@ class Functions(Protocol):
 
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Invoke synchronously. Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …)."""
+
+
+TagEdit = Callable[[dict[str, str]], dict[str, str]]
+
+
+class TaggedResources(Protocol):
+    """Resources of one type that Lambda's TagResource, UntagResource and ListTags are about."""
+
+    async def tags(self, arn: str) -> dict[str, str]:
+        """Raises ResourceNotFoundException, in the words of the resource's type."""
+
+    async def change_tags(self, arn: str, edit: TagEdit) -> None:
+        """Put what `edit` makes of the tags in their place; what it raises changes nothing."""
 
 
 class LogSink(Protocol):

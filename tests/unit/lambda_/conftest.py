@@ -19,7 +19,7 @@ from noria.clock import Clock, SystemClock
 from noria.config import Settings
 from noria.context import Principal, RequestContext, new_request_id, root_principal
 from noria.errors import AwsError
-from noria.services.lambda_.api import LambdaApi
+from noria.services.lambda_.service import LambdaService
 from noria.services.ports import RoleSession
 from noria.store.sqlite.store import SqliteStore
 
@@ -116,6 +116,16 @@ def zipped(files: Mapping[str, str | bytes]) -> bytes:
     return data.getvalue()
 
 
+class Api(LambdaService):
+    """The service, and the operations of all its apis in one."""
+
+    def __getattr__(self, name: str) -> Any:
+        for api in self.__dict__.get("apis", ()):
+            if hasattr(api, name):
+                return getattr(api, name)
+        raise AttributeError(name)
+
+
 class Lambda:
     """The service with a server's life, and what tests say to it."""
 
@@ -126,15 +136,30 @@ class Lambda:
         self.logs = FakeLogs()
         self.settings = Settings(data_dir=data_dir, strict_runtimes=strict_runtimes)
         self.store = SqliteStore(data_dir / "noria.db")
-        self.api = LambdaApi(
+        self.calls: list[tuple[Principal, str, str, str, Mapping[str, Any]]] = []
+        self.api: Any = Api(
             self.store,
             self.settings,
             clock,
             self.roles,
             self.permissions,
             self.logs,
+            self.call_service,
             lambda: "http://127.0.0.1:4566",
         )
+
+    async def call_service(
+        self,
+        principal: Principal,
+        region: str,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        via_service: str = "",
+    ) -> Mapping[str, Any]:
+        """`ports.Caller`: remembers what Lambda asks of other services."""
+        self.calls.append((principal, region, service, operation, params))
+        return {}
 
     async def start(self) -> None:
         await self.store.start()
@@ -174,7 +199,10 @@ class Lambda:
 
     async def invoke(self, event: object = None, name: str = "f", **members: Any) -> dict[str, Any]:
         payload = json.dumps(event).encode()
-        return await self.api.invoke(self.ctx(), function_name=name, payload=payload, **members)
+        answer: dict[str, Any] = await self.api.invoke(
+            self.ctx(), function_name=name, payload=payload, **members
+        )
+        return answer
 
     async def call(self, event: object = None, name: str = "f", **members: Any) -> Any:
         """The answer of a function that succeeds."""

@@ -14,7 +14,7 @@ from noria.services.lambda_.names import resolve
 DENIAL = Denial(code="AccessDeniedException", status=403)
 
 
-def _function(ctx: RequestContext, params: Params) -> str:
+def _qualified(ctx: RequestContext, params: Params) -> str:
     """The function's ARN, qualified where the request is. A name that cannot be resolved names no function
     of anybody's; the operation then answers what is wrong with it."""
     name: Any = params.get("function_name")
@@ -24,25 +24,63 @@ def _function(ctx: RequestContext, params: Params) -> str:
         return function_arn(ctx.account, ctx.region, name)
 
 
+def _function(ctx: RequestContext, params: Params) -> str:
+    """The function's ARN, without the qualifier."""
+    return ":".join(_qualified(ctx, params).split(":")[:7])
+
+
 def _any(ctx: RequestContext, params: Params) -> str:
     return "*"
+
+
+def _tagged(ctx: RequestContext, params: Params) -> str:
+    arn: str = params["resource"]
+    return arn
 
 
 def _tags(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
     return request_tags(params.get("tags"))
 
 
+def _tag_keys(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    return {"aws:TagKeys": params["tag_keys"]}
+
+
 def _with_tags(params: Params) -> tuple[str, ...]:
     return ("lambda:TagResource",) if params.get("tags") else ()
 
 
+def _principal(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    conditions: dict[str, ContextValue] = {"lambda:Principal": params["principal"]}
+    if auth_type := params.get("function_url_auth_type"):
+        conditions["lambda:FunctionUrlAuthType"] = auth_type
+    return conditions
+
+
+def _of_function(*operations: str) -> dict[str, Action]:
+    return {operation: Action(f"lambda:{operation}", _function) for operation in operations}
+
+
+def _of_qualifier(*operations: str) -> dict[str, Action]:
+    return {operation: Action(f"lambda:{operation}", _qualified) for operation in operations}
+
+
+def _of_nothing(*operations: str) -> dict[str, Action]:
+    return {operation: Action(f"lambda:{operation}", _any) for operation in operations}
+
+
 ACTIONS: dict[str, Action] = {
+    **_of_qualifier("GetFunction", "GetFunctionConfiguration", "DeleteFunction"),
+    **_of_qualifier("RemovePermission", "GetPolicy", "InvokeAsync"),
+    **_of_function("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+    **_of_function("PublishVersion", "ListVersionsByFunction"),
+    **_of_function("CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases"),
+    **_of_function("PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency"),
+    **_of_nothing("ListFunctions", "GetAccountSettings"),
     "CreateFunction": Action("lambda:CreateFunction", _function, _tags, also=_with_tags),
-    "GetFunction": Action("lambda:GetFunction", _function),
-    "GetFunctionConfiguration": Action("lambda:GetFunctionConfiguration", _function),
-    "ListFunctions": Action("lambda:ListFunctions", _any),
-    "UpdateFunctionCode": Action("lambda:UpdateFunctionCode", _function),
-    "UpdateFunctionConfiguration": Action("lambda:UpdateFunctionConfiguration", _function),
-    "DeleteFunction": Action("lambda:DeleteFunction", _function),
-    "Invoke": Action("lambda:InvokeFunction", _function),
+    "Invoke": Action("lambda:InvokeFunction", _qualified),
+    "AddPermission": Action("lambda:AddPermission", _qualified, _principal),
+    "TagResource": Action("lambda:TagResource", _tagged, _tags),
+    "UntagResource": Action("lambda:UntagResource", _tagged, _tag_keys),
+    "ListTags": Action("lambda:ListTags", _tagged),
 }

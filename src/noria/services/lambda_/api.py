@@ -1,83 +1,32 @@
-"""Lambda's operations. Texts and shapes follow AWS's recorded answers and its API reference."""
+"""Functions: made, shown, changed, deleted. Texts and shapes follow AWS's recorded answers."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from noria.clock import Clock
-from noria.config import Settings
 from noria.context import RequestContext
 from noria.errors import not_implemented
 from noria.services.lambda_ import checks, errors
-from noria.services.lambda_.async_invoke import AsyncInvoker
-from noria.services.lambda_.control import Control
-from noria.services.lambda_.functions import FunctionTable
-from noria.services.lambda_.invocation import Work
-from noria.services.lambda_.invoker import InvokableFunctions
-from noria.services.lambda_.limits import STOP_GRACE_S
-from noria.services.lambda_.models import LATEST, Function, base64_sha256, configuration, function_arn
-from noria.services.lambda_.names import Reference, require_latest, resolve
-from noria.services.lambda_.package import PackageStore
-from noria.services.lambda_.payload import check_payload, parse_client_context
-from noria.services.lambda_.pool import Pool
-from noria.services.lambda_.runtimes import Runtimes
-from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, Permissions, Roles
-from noria.store.base import Store
-
-LIST_PAGE = 50  # AWS gives no more at once, whatever MaxItems says
+from noria.services.lambda_.concurrency import Concurrency
+from noria.services.lambda_.core import Core
+from noria.services.lambda_.functions import is_version
+from noria.services.lambda_.models import LATEST, Function, base64_sha256, configuration, listed
+from noria.services.lambda_.names import Reference, resolve
+from noria.services.lambda_.tables import LIST_PAGE, after_marker, next_after
 
 
 class LambdaApi:
-    """functions: what the trigger and `noria status` see of them."""
+    """See the module."""
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        clock: Clock,
-        roles: Roles,
-        permissions: Permissions,
-        logs: LogSink,
-        endpoint_url: Callable[[], str],
-    ) -> None:
-        """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
-        self._clock = clock
-        self._roles = roles
-        self._permissions = permissions
-        self._strict_runtimes = settings.strict_runtimes
-        self._table = FunctionTable(store.records)
-        self._packages = PackageStore(settings.data_dir / "code")
-        self._runtimes = Runtimes()
-        self._pool = Pool(
-            clock, roles, logs, self._runtimes, self._packages, endpoint_url, settings.data_dir / "tmp"
-        )
-        self._control = Control(self._table, self._packages, self._runtimes, self._pool)
-        self._events = AsyncInvoker(store.records, self._table, clock, self._pool.invoke)
-        self.functions = InvokableFunctions(self._table, self._pool, self._runtimes)
-
-    async def start(self) -> None:
-        await self._pool.start()
-        await self._control.start()
-        await self._events.start()
-
-    async def stop(self) -> None:
-        """Running invocations finish, for a while; then nothing of any function is left running."""
-        self._events.stop_taking()
-        await self._pool.stop(STOP_GRACE_S)
-        await self._events.stop()
-        await self._control.stop()
-        await self._runtimes.stop()
-
-    async def reset(self, account: str) -> None:
-        """Remove the account's functions, what runs of them, and the events that wait for them."""
-        await self._events.reset(account)
-        await self._control.delete_all(account)
+    def __init__(self, core: Core, concurrency: Concurrency) -> None:
+        self._core = core
+        self._control = core.control
+        self._packages = core.packages
+        self._concurrency = concurrency
 
     async def create_function(
         self,
@@ -98,23 +47,24 @@ class LambdaApi:
         architectures: list[str] | None = None,
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name)
+        if reference.account != ctx.account:
+            raise errors.other_account()
         if package_type != "Zip":
             raise not_implemented(f"CreateFunction's PackageType {package_type}")
-        if publish:
-            raise not_implemented("CreateFunction's Publish")
         if runtime is None or not handler:
             raise errors.invalid_parameter(
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
-        await self._check_runtime(runtime)
+        await self._core.check_runtime(runtime)
         data = checks.zip_file(code)
         variables = checks.environment_variables(environment)
         checks.check_memory_size(memory_size)
         checks.check_timeout(timeout)
         checks.check_tags(tags or {})
-        await self._check_role(ctx, reference.name, role)
-        if await self._table.get(ctx.account, ctx.region, reference.name) is not None:
+        await self._core.check_role(ctx, reference.name, role)
+        if await self._core.functions.get(ctx.account, ctx.region, reference.name) is not None:
             raise errors.function_exists(reference.name)
+        await self._core.check_code_storage(ctx, len(data))
         build_id = str(uuid.uuid4())
         function = Function(
             account=ctx.account,
@@ -131,63 +81,72 @@ class LambdaApi:
             architecture=checks.architecture(architectures),
             code_sha256=await self._packages.add(data, build_id),
             code_size_bytes=len(data),
-            last_modified_ms=self._clock.now_ms(),
+            last_modified_ms=self._core.clock.now_ms(),
             revision_id=str(uuid.uuid4()),
             build_id=build_id,
         )
-        await self._control.create(function)
-        return configuration(function)
-
-    async def _check_runtime(self, runtime: str) -> None:
-        await self._runtimes.ready()
-        checks.check_runtime(self._runtimes, runtime, strict=self._strict_runtimes)
-
-    async def _check_role(self, ctx: RequestContext, name: str, role: str) -> None:
-        """The caller may pass the role to Lambda, and the role trusts Lambda."""
-        if role.split(":")[4] != ctx.account:
-            raise errors.foreign_role()
-        passed_to = {
-            "iam:PassedToService": LAMBDA_SERVICE_PRINCIPAL,
-            "iam:AssociatedResourceArn": function_arn(ctx.account, ctx.region, name),
-        }
-        await self._permissions.require(ctx, "iam:PassRole", role, passed_to)
-        if not await self._roles.trusts(role, LAMBDA_SERVICE_PRINCIPAL):
-            raise errors.role_cannot_be_assumed()
-
-    async def _get(
-        self, ctx: RequestContext, function_name: str, qualifier: str | None
-    ) -> tuple[Reference, Function]:
-        reference = resolve(ctx, function_name, qualifier)
-        require_latest(reference)
-        return reference, await self._control.get(reference)
+        return configuration(await self._control.create(function, publish=publish))
 
     async def get_function(
         self, ctx: RequestContext, *, function_name: str, qualifier: str | None = None
     ) -> dict[str, Any]:
         """Without Code.Location: there is nothing yet that a URL could point to."""
-        reference, function = await self._get(ctx, function_name, qualifier)
+        reference = resolve(ctx, function_name, qualifier)
+        function = await self._control.find(reference)
         answer: dict[str, Any] = {
             "Configuration": configuration(function, reference.qualifier),
             "Code": {"RepositoryType": "S3"},
         }
         if function.tags:
             answer["Tags"] = function.tags
+        reservations = await self._concurrency.reservations(function.account, function.region)
+        if (reserved := reservations.functions.get(function.name)) is not None:
+            answer["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
         return answer
 
     async def get_function_configuration(
         self, ctx: RequestContext, *, function_name: str, qualifier: str | None = None
     ) -> dict[str, Any]:
-        reference, function = await self._get(ctx, function_name, qualifier)
-        return configuration(function, reference.qualifier)
+        reference = resolve(ctx, function_name, qualifier)
+        return configuration(await self._control.find(reference), reference.qualifier)
 
     async def list_functions(
-        self, ctx: RequestContext, *, marker: str | None = None, max_items: int = LIST_PAGE
+        self,
+        ctx: RequestContext,
+        *,
+        function_version: str | None = None,
+        marker: str | None = None,
+        max_items: int = LIST_PAGE,
     ) -> dict[str, Any]:
+        if function_version == "ALL":
+            return await self._all_versions(ctx, marker, max_items)
+        functions, next_marker = await self._core.functions.latest.listed(
+            ctx.account, ctx.region, "", marker, max_items
+        )
+        return {"Functions": [listed(function) for function in functions], "NextMarker": next_marker}
+
+    async def _all_versions(self, ctx: RequestContext, marker: str | None, max_items: int) -> dict[str, Any]:
+        """Of every function $LATEST, then its published versions. The marker is the last ARN shown."""
         limit = min(max_items, LIST_PAGE)
-        page = await self._table.page(ctx.account, ctx.region, _after(marker), limit + 1)
-        answer: dict[str, Any] = {"Functions": [configuration(function) for function in page[:limit]]}
-        if len(page) > limit:
-            answer["NextMarker"] = base64.urlsafe_b64encode(page[limit - 1].name.encode()).decode()
+        name, _, last = after_marker(marker).partition(":")
+        shown: list[Function] = []
+        table = self._core.functions
+        if name and (begun := await table.get(ctx.account, ctx.region, name)) is not None:
+            shown += [each for each in await table.versions_of(begun) if int(each.version) > int(last or 0)]
+        while len(shown) <= limit:
+            page = await table.latest.page(ctx.account, ctx.region, after=name, limit=limit + 1)
+            for _, latest in page:
+                shown += [latest, *await table.versions_of(latest)]
+            if not page:
+                break
+            name = page[-1][0]
+        answer: dict[str, Any] = {
+            "Functions": [listed(function, function.version) for function in shown[:limit]]
+        }
+        if len(shown) > limit:
+            last_shown = shown[limit - 1]
+            number = "0" if last_shown.version == LATEST else last_shown.version
+            answer["NextMarker"] = next_after(f"{last_shown.name}:{number}")
         return answer
 
     async def update_function_code(
@@ -202,8 +161,6 @@ class LambdaApi:
         revision_id: str | None = None,
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name)
-        if publish:
-            raise not_implemented("UpdateFunctionCode's Publish")
         if zip_file is None:
             raise errors.invalid_parameter("Please provide a source for function code.")
         old = await self._control.for_update(reference, revision_id)
@@ -220,12 +177,15 @@ class LambdaApi:
             **self._next_build(build_id),
         )
         await self._control.update(old, new)
+        if publish:
+            version = await self._control.publish(new, None)
+            return configuration(version, version.version)
         return configuration(new)
 
     def _next_build(self, build_id: str) -> dict[str, Any]:
         return {
             "build_id": build_id,
-            "last_modified_ms": self._clock.now_ms(),
+            "last_modified_ms": self._core.clock.now_ms(),
             "revision_id": str(uuid.uuid4()),
             "update_status": "InProgress",
         }
@@ -255,18 +215,18 @@ class LambdaApi:
             "runtime": runtime,
         }
         if runtime is not None:
-            await self._check_runtime(runtime)
+            await self._core.check_runtime(runtime)
         if memory_size is not None:
             checks.check_memory_size(memory_size)
         if timeout is not None:
             checks.check_timeout(timeout)
         old = await self._control.for_update(reference, revision_id)
         if role is not None:
-            await self._check_role(ctx, reference.name, role)
+            await self._core.check_role(ctx, reference.name, role)
         given = {member: value for member, value in changes.items() if value is not None}
         build_id = str(uuid.uuid4())
         new = msgspec.structs.replace(old, **given, **self._next_build(build_id))
-        self._packages.hold(new.code_sha256, build_id)
+        self._control.hold(new)
         await self._control.update(old, new)
         return configuration(new)
 
@@ -276,59 +236,27 @@ class LambdaApi:
         reference = resolve(ctx, function_name, qualifier)
         if reference.qualifier == LATEST:
             raise errors.invalid_parameter("$LATEST version cannot be deleted without deleting the function.")
-        require_latest(reference)
-        await self._control.delete(await self._control.get(reference))
+        if not reference.qualifier:
+            function = await self._control.latest(reference)
+            await self._control.delete(function)
+            await self._concurrency.free(function)
+        elif is_version(reference.qualifier):
+            await self._delete_version(reference)
+        else:
+            raise errors.invalid_parameter("Deletion of aliases is not currently supported.")
         return {"StatusCode": 204}
 
-    async def invoke(
-        self,
-        ctx: RequestContext,
-        *,
-        function_name: str,
-        invocation_type: str = "RequestResponse",
-        log_type: str = "None",
-        client_context: str | None = None,
-        payload: bytes = b"",
-        qualifier: str | None = None,
-    ) -> dict[str, Any]:
-        reference = resolve(ctx, function_name, qualifier)
-        is_event = invocation_type == "Event"
-        check_payload(payload, is_event=is_event)
-        function = await self._invokable(reference)
-        if invocation_type == "DryRun":
-            return {"StatusCode": 204}
-        work = Work(
-            request_id=ctx.request_id,
-            arn=reference.arn,
-            payload=payload,
-            client_context=parse_client_context(client_context),
-            wants_tail=log_type == "Tail" and not is_event,
-        )
-        if is_event:
-            await self._events.accept(function, work)
-            return {"StatusCode": 202, "Payload": b""}
-        outcome = await self._pool.invoke(function, work)
-        answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": LATEST, "Payload": outcome.payload}
-        if outcome.function_error:
-            answer["FunctionError"] = outcome.function_error
-        if work.wants_tail:
-            answer["LogResult"] = base64.b64encode(outcome.tail).decode()
-        return answer
-
-    async def _invokable(self, reference: Reference) -> Function:
-        function = await self._table.get(reference.account, reference.region, reference.name)
-        if function is None or reference.qualifier not in {"", LATEST}:
-            named = function_arn(
-                reference.account, reference.region, reference.name, reference.qualifier or LATEST
+    async def _delete_version(self, reference: Reference) -> None:
+        """Not while an alias names it; there need not be one."""
+        latest = await self._control.latest(reference)
+        version = reference.qualifier
+        aliases = await self._core.functions.aliases_of(latest)
+        naming = [alias.name for alias in aliases if version in {alias.version, *alias.weights}]
+        if naming:
+            raise errors.conflict(
+                f"Unable to delete version because the following aliases reference it: [{', '.join(naming)}]"
             )
-            raise errors.function_not_found(named)
-        if function.state != "Active":
-            raise errors.not_active(function.state)
-        return function
-
-
-def _after(marker: str | None) -> str:
-    try:
-        return base64.urlsafe_b64decode(marker or "").decode()
-    except (binascii.Error, ValueError):
-        raise errors.invalid_parameter("Invalid marker.") from None
+        found = await self._core.functions.find(reference)
+        if found is not None:
+            await self._control.delete(found)
+            await self._core.forget(reference, version)

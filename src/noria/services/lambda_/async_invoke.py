@@ -21,6 +21,7 @@ from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.limits import EVENT_RETRY_DELAYS_S, EVENT_WORKERS
 from noria.services.lambda_.models import Function
+from noria.services.lambda_.names import Reference
 from noria.store.base import Records, StoreError
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,10 @@ Key = tuple[str, str, str]  # account, region, record's name
 
 
 class Event(msgspec.Struct, frozen=True):
-    """failures: of the function. throttles: attempts that did not reach it."""
+    """qualifier: of the request. failures: of the function. throttles: attempts that did not reach it."""
 
     function: str
+    qualifier: str
     request_id: str
     arn: str
     payload: bytes
@@ -81,15 +83,22 @@ class AsyncInvoker:
                 after = page[-1][0]
         self._run_due()
 
-    async def accept(self, function: Function, work: Work) -> None:
+    async def accept(self, reference: Reference, work: Work) -> None:
         """Return once the event is durable."""
         if len(self._waiting) >= WAITING_EVENTS:
             raise errors.too_many_requests()
         now_ms = self._clock.now_ms()
         event = Event(
-            function.name, work.request_id, work.arn, work.payload, work.client_context, now_ms, now_ms
+            reference.name,
+            reference.qualifier,
+            work.request_id,
+            work.arn,
+            work.payload,
+            work.client_context,
+            now_ms,
+            now_ms,
         )
-        key = (function.account, function.region, work.request_id)
+        key = (reference.account, reference.region, work.request_id)
         await self._records.insert(KIND, *key, _encode(event))
         heapq.heappush(self._waiting, (now_ms, key))
         self._run_due()
@@ -128,7 +137,7 @@ class AsyncInvoker:
         if value is None:  # its account was emptied
             return
         event = _decode(value)
-        function = await self._functions.get(account, region, event.function)
+        function = await self._functions.route(Reference(account, region, event.function, event.qualifier))
         if function is None:
             await self._records.delete(KIND, account, region, name)
             return

@@ -22,7 +22,7 @@ from noria.services.lambda_.limits import (
     RESPONSE_BYTES,
 )
 from noria.services.lambda_.memory import MemoryWatch
-from noria.services.lambda_.models import LATEST, Function
+from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
 from noria.services.lambda_.runtimes import Interpreter
@@ -69,7 +69,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size_mb),
-        "AWS_LAMBDA_FUNCTION_VERSION": LATEST,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": site.log_stream,
@@ -135,11 +135,11 @@ class Environment:
         if self._process is None:
             init_ms, failure, spent_s = await self._initialise(work)
             if failure is not None:
-                self.log.write(log_lines.start(work.request_id, LATEST))
+                self.log.write(log_lines.start(work.request_id, self.site.function.version))
                 return self._end(work, Outcome(failure.document, "Unhandled"), spent_s, None, failure)
         process = self._process
         assert process is not None
-        self.log.write(log_lines.start(work.request_id, LATEST))
+        self.log.write(log_lines.start(work.request_id, self.site.function.version))
         began_s = time.perf_counter() - spent_s
         deadline_ms = int(
             (time.time() + timeout_s - spent_s) * 1000

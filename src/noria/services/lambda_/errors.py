@@ -9,7 +9,15 @@ SERVICE = {"Type": "Service"}
 
 
 def function_not_found(arn: str) -> AwsError:
-    return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404, members=USER)
+    return not_found(f"Function not found: {arn}")
+
+
+def alias_not_found(arn: str) -> AwsError:
+    return not_found(f"Cannot find alias arn: {arn}")
+
+
+def not_found(text: str = "The resource you requested does not exist.") -> AwsError:
+    return AwsError("ResourceNotFoundException", text, 404, members=USER)
 
 
 def other_region(region: str, here: str) -> AwsError:
@@ -18,7 +26,7 @@ def other_region(region: str, here: str) -> AwsError:
 
 
 def other_account() -> AwsError:
-    """Resource policies, which could allow it, are yet to come; AWS's text is this word."""
+    """To create something in another account's name; AWS's text is this word."""
     return AwsError("AccessDeniedException", "null", 403)
 
 
@@ -58,6 +66,10 @@ def zipped_too_large() -> AwsError:
     )
 
 
+def code_storage_exceeded() -> AwsError:
+    return AwsError("CodeStorageExceededException", "Code storage limit exceeded.", 400, members=USER)
+
+
 def request_too_large(limit: int) -> AwsError:
     """The code that AWS answers with; its model lists RequestTooLargeException, which nobody has seen."""
     text = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
@@ -78,6 +90,18 @@ def conflict(text: str) -> AwsError:
     return AwsError("ResourceConflictException", text, 409, members=USER)
 
 
+def statement_exists(statement_id: str) -> AwsError:
+    return conflict(
+        f"The statement id ({statement_id}) provided already exists. Please provide a new statement id, or "
+        "remove the existing statement."
+    )
+
+
+def policy_too_long(size: int, limit: int) -> AwsError:
+    text = f"The final policy size ({size}) is bigger than the limit ({limit})."
+    return AwsError("PolicyLengthExceededException", text, 400, members=USER)
+
+
 def function_exists(name: str) -> AwsError:
     return conflict(f"Function already exist: {name}")
 
@@ -95,16 +119,17 @@ def not_active(state: str) -> AwsError:
     )
 
 
-def revision_mismatch() -> AwsError:
+def revision_mismatch(operation: str = "GetFunction/GetAlias") -> AwsError:
+    """operation: which tells the latest."""
     text = (
         "The Revision Id provided does not match the latest Revision Id. "
-        "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+        f"Call the {operation} API to retrieve the latest Revision Id"
     )
     return AwsError("PreconditionFailedException", text, 412, members=USER)
 
 
-def too_many_requests() -> AwsError:
-    members = {**USER, "Reason": "ConcurrentInvocationLimitExceeded"}
+def too_many_requests(reason: str = "ConcurrentInvocationLimitExceeded") -> AwsError:
+    members = {**USER, "Reason": reason}
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
 
 

@@ -8,19 +8,24 @@ import msgspec
 
 from noria.context import new_request_id
 from noria.services.lambda_ import errors
+from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Work
 from noria.services.lambda_.models import Function
+from noria.services.lambda_.names import Reference
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.ports import Invocation
 
 
 class InvokableFunctions:
-    """By ARN, unqualified or of ``$LATEST``."""
+    """By ARN, with the qualifier of a version or alias or without."""
 
-    def __init__(self, table: FunctionTable, pool: Pool, runtimes: Runtimes) -> None:
+    def __init__(
+        self, table: FunctionTable, concurrency: Concurrency, pool: Pool, runtimes: Runtimes
+    ) -> None:
         self._table = table
+        self._concurrency = concurrency
         self._pool = pool
         self._runtimes = runtimes
 
@@ -34,8 +39,7 @@ class InvokableFunctions:
         return self._pool.environments_of(function_arn)
 
     async def _get(self, function_arn: str) -> Function | None:
-        _, _, _, region, account, _, name, *_ = function_arn.split(":")
-        return await self._table.get(account, region, name)
+        return await self._table.route(referred(function_arn))
 
     async def exists(self, function_arn: str) -> bool:
         return await self._get(function_arn) is not None
@@ -59,5 +63,11 @@ class InvokableFunctions:
         if function.state != "Active":
             raise errors.not_active(function.state)
         work = Work(new_request_id(), function_arn, payload)
-        outcome = await self._pool.invoke(function, work)
+        outcome = await self._concurrency.invoke(function, work)
         return Invocation(work.request_id, outcome.payload, outcome.function_error)
+
+
+def referred(function_arn: str) -> Reference:
+    """The function of an ARN."""
+    _, _, _, region, account, _, name, *qualifier = function_arn.split(":")
+    return Reference(account, region, name, qualifier[0] if qualifier else "")

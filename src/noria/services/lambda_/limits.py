@@ -13,6 +13,10 @@ FUNCTION_NAME_LENGTH = 64
 MEMORY_MB = range(128, 10_241)
 TIMEOUT_S = range(1, 901)
 TAGS = 50
+POLICY_BYTES = 20_480  # a function's resource-based policy
+LAYERS = 5
+TOTAL_CODE_BYTES = 80_530_636_800  # 75 GB of functions and layers, as GetAccountSettings has it
+EPHEMERAL_STORAGE_MB = range(512, 10_241)
 
 SYNC_PAYLOAD_BYTES = 6_291_456  # 6 MB
 EVENT_PAYLOAD_BYTES = 1_048_576  # 1 MB since October 2025
@@ -22,6 +26,7 @@ TAIL_BYTES = 4096  # Invoke's LogType=Tail
 
 INIT_TIMEOUT_S = 10.0  # the init phase, on-demand
 ACCOUNT_CONCURRENCY = 1000  # concurrent executions of an account in a region
+UNRESERVED_CONCURRENCY = 100  # which at least must be left to functions that reserve none
 MACHINE_ENVIRONMENTS = 1000  # ours: processes of one server, whatever the accounts
 IDLE_EXPIRY_S = 420.0  # AWS keeps idle environments for 5 to 15 minutes
 CREDENTIALS_MARGIN_S = 60.0 + TIMEOUT_S[-1]  # an environment is retired while an invocation still fits in

@@ -9,7 +9,7 @@ import msgspec
 from noria.context import RequestContext
 from noria.services.lambda_ import errors
 from noria.services.lambda_.limits import FUNCTION_NAME_LENGTH
-from noria.services.lambda_.models import LATEST, function_arn
+from noria.services.lambda_.models import function_arn
 
 # A name, `account:function:name`, or an ARN, each with a qualifier or without (the model's own pattern,
 # which the gateway has checked, with its parts named).
@@ -20,7 +20,7 @@ REFERENCE = re.compile(
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A function of the caller's account and region. qualifier: "" where the request had none."""
+    """A function of the request's region. qualifier: "" where the request had none."""
 
     account: str
     region: str
@@ -34,7 +34,10 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def resolve(ctx: RequestContext, function_name: str, qualifier: str | None = None) -> Reference:
-    """Raises AWS's answers for another region's or account's function, and for two qualifiers that differ."""
+    """Raises AWS's answers for another region's function, and for two qualifiers that differ.
+
+    A function of another account is for its policy to open (`resources`), which has been asked before.
+    """
     match = REFERENCE.fullmatch(function_name)
     if match is None:
         raise errors.invalid_parameter(f"Invalid function name: {function_name}")
@@ -46,16 +49,17 @@ def resolve(ctx: RequestContext, function_name: str, qualifier: str | None = Non
         )
     if region and region != ctx.region:
         raise errors.other_region(region, ctx.region)
-    if account and account != ctx.account:
-        raise errors.other_account()
     if named and qualifier and named != qualifier:
         raise errors.invalid_parameter(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
-    return Reference(ctx.account, ctx.region, name, named or qualifier or "")
+    return Reference(account or ctx.account, ctx.region, name, named or qualifier or "")
 
 
-def require_latest(reference: Reference) -> None:
-    """There are no versions and aliases yet: any other qualifier names nothing."""
-    if reference.qualifier not in {"", LATEST}:
-        raise errors.function_not_found(reference.arn)
+def require_function(reference: Reference) -> None:
+    """For what versions and aliases do not have of their own."""
+    if reference.qualifier:
+        raise errors.invalid_parameter(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not support this "
+            "operation. Please specify either a function name or an unqualified function ARN."
+        )

@@ -1,8 +1,7 @@
 """Execution environments kept warm: one for each invocation at a time, reused, expired, retired.
 
-How many there may be: AWS's concurrency limit for an account in a region, and a limit of the machine: one for
-each 64 MB of its memory, and no more than the server may have open files for. Beyond either, an invocation is
-throttled, as AWS does.
+How many there may be: one for each 64 MB of the machine's memory, and no more than the server may have open
+files for. Beyond it, an invocation is throttled. (AWS's own limits are `concurrency`'s.)
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import resource
 import secrets
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +26,7 @@ from noria.services.lambda_.limits import (
     MACHINE_ENVIRONMENTS,
 )
 from noria.services.lambda_.memory import MemoryWatch
-from noria.services.lambda_.models import LATEST, Function
+from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.package import PackageStore, remove_tree
 from noria.services.lambda_.runtimes import Runtimes
@@ -86,7 +84,7 @@ class Pool:
         self._memory = MemoryWatch()
         self._fleets: dict[Key, _Fleet] = {}
         self._sessions: dict[Key, RoleSession] = {}
-        self._running: Counter[tuple[str, str]] = Counter()
+        self._running = 0
         self._environments = 0
         self._machine_environments = machine_environments()
         self._endings: set[asyncio.Task[None]] = set()
@@ -106,19 +104,14 @@ class Pool:
         """Run an invocation to its end. Raises AwsError where it could not begin."""
         if self._stopping:
             raise errors.service_stopping()
-        owner = (function.account, function.region)
-        if self._running[owner] >= ACCOUNT_CONCURRENCY:
-            raise errors.too_many_requests()
-        self._running[owner] += 1
+        self._running += 1
         self._quiet.clear()
         try:
             return await self._invoke(function, work)
         finally:
-            self._running[owner] -= 1
-            if not self._running[owner]:
-                del self._running[owner]
-                if not self._running:
-                    self._quiet.set()
+            self._running -= 1
+            if not self._running:
+                self._quiet.set()
 
     async def _invoke(self, function: Function, work: Work) -> Outcome:
         fleet = self._fleets.get((function.arn, function.build_id))
@@ -184,6 +177,7 @@ class Pool:
         name = secrets.token_hex(16)
         scratch = self._scratch / name
         scratch.mkdir(mode=0o700)
+        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
         site = Site(
             function=function,
             interpreter=self._runtimes.interpreter(function.runtime),
@@ -191,7 +185,7 @@ class Pool:
             endpoint_url=self._endpoint_url(),
             task_root=await self._packages.task_root(function.code_sha256),
             scratch=scratch,
-            log_stream=f"{time.strftime('%Y/%m/%d', time.gmtime(self._clock.now_s()))}/[{LATEST}]{name}",
+            log_stream=f"{day}/[{function.version}]{name}",
         )
 
         async def open_stream() -> LogStream | None:
@@ -264,8 +258,7 @@ class Pool:
 
     def has_room(self) -> bool:
         """Whether a quarter of all that may run at once does not; who asks leaves it to others."""
-        running = sum(self._running.values())
-        return running < 3 * min(self._machine_environments, ACCOUNT_CONCURRENCY) // 4
+        return self._running < 3 * min(self._machine_environments, ACCOUNT_CONCURRENCY) // 4
 
     async def retire(self, function: Function) -> None:
         """No invocation uses this build's environments any more; return once the running ones are through."""

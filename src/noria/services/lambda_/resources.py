@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from noria.auth.authorize import Resource
-from noria.services.lambda_.functions import FunctionTable
+from noria.services.lambda_.functions import FunctionTable, qualified
+from noria.services.lambda_.policies import FunctionPolicy
+from noria.services.lambda_.tables import Table
 from noria.store.base import Records
 
 
@@ -12,12 +14,20 @@ class FunctionResources:
 
     def __init__(self, records: Records) -> None:
         self._functions = FunctionTable(records)
+        self._policies = Table(records, "lambda-policy", FunctionPolicy)
 
     async def resource(self, arn: str) -> Resource | None:
-        """arn: ``arn:aws:lambda:REGION:ACCOUNT:function:NAME``, qualified or not; None for all others."""
+        """arn: ``arn:aws:lambda:REGION:ACCOUNT:function:NAME``, qualified or not; None for all others.
+
+        A qualifier has a policy of its own, and the function's tags.
+        """
         _, _, _, region, account, rest = arn.split(":", 5)
-        kind, _, name = rest.partition(":")
+        kind, _, named = rest.partition(":")
         if kind != "function":
             return None
-        function = await self._functions.get(account, region, name.partition(":")[0])
-        return Resource(tags=function.tags) if function is not None else None
+        name, _, qualifier = named.partition(":")
+        function = await self._functions.get(account, region, name)
+        if function is None:
+            return None
+        policy = await self._policies.get(account, region, qualified(name, qualifier))
+        return Resource(policy=policy.compiled() if policy else None, tags=function.tags)

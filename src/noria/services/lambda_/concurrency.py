@@ -1,0 +1,85 @@
+"""How many invocations may run at once: in an account and region, and of functions that reserve a share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from noria.services.lambda_ import errors
+from noria.services.lambda_.invocation import Outcome, Work
+from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY
+from noria.services.lambda_.models import Function, Reservations
+from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.tables import Table
+from noria.store.base import Records
+
+RECORD = "reserved"
+NONE = Reservations()
+
+
+class Concurrency:
+    """Every invocation of a function goes through `invoke`. What a function has reserved is its own, and is
+    nobody else's meanwhile."""
+
+    def __init__(self, records: Records, pool: Pool) -> None:
+        self._table = Table(records, "lambda-concurrency", Reservations)
+        self._pool = pool
+        self._running: Counter[str] = Counter()  # by the function's ARN, or account and region
+
+    async def invoke(self, function: Function, work: Work) -> Outcome:
+        """Run an invocation to its end. Raises TooManyRequestsException, or what the pool raises."""
+        reservations = await self.reservations(function.account, function.region)
+        reserved = reservations.functions.get(function.name)
+        if reserved is None:
+            key = f"{function.account}/{function.region}"
+            limit, reason = ACCOUNT_CONCURRENCY - reservations.total, "ConcurrentInvocationLimitExceeded"
+        else:
+            key = function.arn
+            limit, reason = reserved, "ReservedFunctionConcurrentInvocationLimitExceeded"
+        if self._running[key] >= limit:
+            raise errors.too_many_requests(reason)
+        self._running[key] += 1
+        try:
+            return await self._pool.invoke(function, work)
+        finally:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]
+
+    async def reservations(self, account: str, region: str) -> Reservations:
+        return await self._table.get(account, region, RECORD) or NONE
+
+    async def reserve(self, function: Function, concurrency: int) -> None:
+        """Raises InvalidParameterValueException where too little would be left for the others."""
+
+        def edit(old: dict[str, int]) -> dict[str, int]:
+            new = {**old, function.name: concurrency}
+            if ACCOUNT_CONCURRENCY - sum(new.values()) < UNRESERVED_CONCURRENCY:
+                raise errors.invalid_parameter(
+                    "Specified ReservedConcurrentExecutions for function decreases account's "
+                    f"UnreservedConcurrentExecution below its minimum value of [{UNRESERVED_CONCURRENCY}]."
+                )
+            return new
+
+        await self._change(function.account, function.region, edit)
+
+    async def free(self, function: Function) -> None:
+        """The function reserves nothing any more."""
+
+        def edit(old: dict[str, int]) -> dict[str, int]:
+            return {name: value for name, value in old.items() if name != function.name}
+
+        await self._change(function.account, function.region, edit)
+
+    async def _change(
+        self, account: str, region: str, edit: Callable[[dict[str, int]], dict[str, int]]
+    ) -> None:
+        while True:
+            old = await self._table.get(account, region, RECORD)
+            new = Reservations(edit(old.functions if old else {}))
+            if old is None and (not new.functions or await self._table.insert(account, region, RECORD, new)):
+                return
+            if old is not None and (
+                old == new or await self._table.replace(account, region, RECORD, old, new)
+            ):
+                return

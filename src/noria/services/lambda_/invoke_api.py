@@ -1,0 +1,86 @@
+"""Invoke, in its forms."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from noria.context import RequestContext
+from noria.services.lambda_ import errors
+from noria.services.lambda_.async_invoke import AsyncInvoker
+from noria.services.lambda_.concurrency import Concurrency
+from noria.services.lambda_.core import Core
+from noria.services.lambda_.invocation import Work
+from noria.services.lambda_.models import LATEST, Function, function_arn
+from noria.services.lambda_.names import Reference, resolve
+from noria.services.lambda_.payload import check_payload, parse_client_context
+
+
+class InvokeApi:
+    """Synchronous and asynchronous invocation."""
+
+    def __init__(self, core: Core, concurrency: Concurrency, events: AsyncInvoker) -> None:
+        self._core = core
+        self._concurrency = concurrency
+        self._events = events
+
+    async def invoke(
+        self,
+        ctx: RequestContext,
+        *,
+        function_name: str,
+        invocation_type: str = "RequestResponse",
+        log_type: str = "None",
+        client_context: str | None = None,
+        payload: bytes = b"",
+        qualifier: str | None = None,
+    ) -> dict[str, Any]:
+        reference = resolve(ctx, function_name, qualifier)
+        is_event = invocation_type == "Event"
+        check_payload(payload, is_event=is_event)
+        function = await self._invokable(reference)
+        if invocation_type == "DryRun":
+            return {"StatusCode": 204}
+        work = Work(
+            request_id=ctx.request_id,
+            arn=reference.arn,
+            payload=payload,
+            client_context=parse_client_context(client_context),
+            wants_tail=log_type == "Tail" and not is_event,
+        )
+        if is_event:
+            await self._events.accept(reference, work)
+            return {"StatusCode": 202, "Payload": b""}
+        outcome = await self._concurrency.invoke(function, work)
+        answer: dict[str, Any] = {
+            "StatusCode": 200,
+            "ExecutedVersion": function.version,
+            "Payload": outcome.payload,
+        }
+        if outcome.function_error:
+            answer["FunctionError"] = outcome.function_error
+        if work.wants_tail:
+            answer["LogResult"] = base64.b64encode(outcome.tail).decode()
+        return answer
+
+    async def invoke_async(
+        self, ctx: RequestContext, *, function_name: str, invoke_args: bytes
+    ) -> dict[str, Any]:
+        """The older form of an Event."""
+        reference = resolve(ctx, function_name)
+        check_payload(invoke_args, is_event=True)
+        await self._invokable(reference)
+        await self._events.accept(reference, Work(ctx.request_id, reference.arn, invoke_args))
+        return {"Status": 202}
+
+    async def _invokable(self, reference: Reference) -> Function:
+        function = await self._core.functions.route(reference)
+        if function is None:
+            raise errors.function_not_found(
+                function_arn(
+                    reference.account, reference.region, reference.name, reference.qualifier or LATEST
+                )
+            )
+        if function.state != "Active":
+            raise errors.not_active(function.state)
+        return function

@@ -1,0 +1,82 @@
+"""Lambda, put together: its operations, and what runs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from noria.clock import Clock
+from noria.config import Settings
+from noria.services.lambda_.api import LambdaApi
+from noria.services.lambda_.async_invoke import AsyncInvoker
+from noria.services.lambda_.concurrency import Concurrency
+from noria.services.lambda_.concurrency_api import ConcurrencyApi
+from noria.services.lambda_.control import Control
+from noria.services.lambda_.core import Core
+from noria.services.lambda_.invoke_api import InvokeApi
+from noria.services.lambda_.invoker import InvokableFunctions
+from noria.services.lambda_.limits import STOP_GRACE_S
+from noria.services.lambda_.policy_api import PolicyApi
+from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.tag_api import FunctionTags, TagApi
+from noria.services.lambda_.version_api import VersionApi
+from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
+from noria.store.base import Store
+
+APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, PolicyApi, TagApi)
+
+
+class LambdaService:
+    """apis: what has the operations. functions: what the trigger and `noria status` see of them.
+
+    taggable: resources with tags by their type in ARNs; others than Lambda's own are added by `app`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        roles: Roles,
+        permissions: Permissions,
+        logs: LogSink,
+        call: Caller,
+        endpoint_url: Callable[[], str],
+    ) -> None:
+        """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
+        self._core = core = Core(store, settings, clock, roles, permissions, call)
+        self._pool = Pool(
+            clock, roles, logs, core.runtimes, core.packages, endpoint_url, settings.data_dir / "tmp"
+        )
+        self._control = core.control = Control(
+            core.functions, core.belongings, core.packages, core.runtimes, self._pool, clock
+        )
+        concurrency = Concurrency(store.records, self._pool)
+        self._events = AsyncInvoker(store.records, core.functions, clock, concurrency.invoke)
+        self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
+        self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
+        self.apis: tuple[object, ...] = (
+            LambdaApi(core, concurrency),
+            InvokeApi(core, concurrency, self._events),
+            ConcurrencyApi(core, concurrency),
+            VersionApi(core),
+            PolicyApi(core),
+            TagApi(self.taggable),
+        )
+
+    async def start(self) -> None:
+        await self._pool.start()
+        await self._control.start({})
+        await self._events.start()
+
+    async def stop(self) -> None:
+        """Running invocations finish, for a while; then nothing of any function is left running."""
+        self._events.stop_taking()
+        await self._pool.stop(STOP_GRACE_S)
+        await self._events.stop()
+        await self._control.stop()
+        await self._core.runtimes.stop()
+
+    async def reset(self, account: str) -> None:
+        """Remove the account's functions, what runs of them, and the events that wait for them."""
+        await self._events.reset(account)
+        await self._control.delete_all(account)
