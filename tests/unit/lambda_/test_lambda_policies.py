@@ -202,7 +202,7 @@ async def test_a_policy_without_a_function_is_not_found(service: Lambda) -> None
 async def test_a_policy_is_bounded(service: Lambda) -> None:
     await active(service)
     source = f"arn:aws:s3:::{'b' * 300}"
-    for number in range(37):
+    for number in range(38):
         await add(service, f"s{number}", source_arn=source)
     code, status, text = await refused(add(service, "s99", source_arn=source))
     assert (code, status) == ("PolicyLengthExceededException", 400)
