@@ -55,9 +55,11 @@ class Admin:
         runtimes: Callable[[], Awaitable[list[dict[str, Any]]]],
         environments: Callable[[str], int],
         insight: Insight,
+        warnings: Callable[[], Awaitable[list[Any]]],
         resets: Sequence[Reset],
     ) -> None:
         """runtimes: what interpreters there are. environments: how many a function (ARN) has now.
+        warnings: what the linter finds in policies.
         resets: each service's way to forget an account, in the order in which they may be called."""
         self._settings = settings
         self._clock = clock
@@ -67,6 +69,7 @@ class Admin:
         self._runtimes = runtimes
         self._environments = environments
         self._insight = insight
+        self._warnings = warnings
         self._resets = resets
         self._started_ms = clock.now_ms()
         self.url = ""
@@ -125,6 +128,7 @@ class Admin:
             "functions": [function async for function in self._functions()],
             "triggers": [trigger async for trigger in self._triggers()],
             "runtimes": await self._runtimes(),
+            "warnings": [msgspec.to_builtins(warning) for warning in await self._warnings()],
         }
 
     async def _queues(self) -> AsyncIterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from noria.services.iam import actions as iam_actions
 from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
 from noria.services.iam.last_used import LastUsed
+from noria.services.iam.review import Review
 from noria.services.lambda_ import actions as lambda_actions
 from noria.services.lambda_.resources import FunctionResources
 from noria.services.lambda_.service import APIS as LAMBDA_APIS
@@ -147,6 +148,7 @@ class App:
             functions.functions.runtimes,
             functions.functions.environments,
             Insight(authorizer.denied, authorizer.calls),
+            Review(store.records, authorizer.calls).warnings,
             [
                 calls.reset,
                 triggers.reset,

@@ -23,7 +23,10 @@ def status(answer: Mapping[str, Any]) -> str:
         for trigger in answer["triggers"]
     ]
     lines += _table("Triggers", triggers, ("queue", "function", "state", "last_processing_result"), answer)
-    return "\n".join([*lines, "", runtimes(answer["runtimes"])])
+    lines += ["", runtimes(answer["runtimes"])]
+    if answer["warnings"]:
+        lines += ["", "Warnings", *(f"  {row['where']}: {row['text']}" for row in answer["warnings"])]
+    return "\n".join(lines)
 
 
 def denials(answer: Mapping[str, Any]) -> str:

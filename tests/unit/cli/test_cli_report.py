@@ -29,7 +29,7 @@ ANSWER: dict[str, Any] = {
          "function": "arn:aws:lambda:us-east-1:000000000000:function:consumer",
          "state": "Enabled", "last_processing_result": None},
     ],
-    "runtimes": [],
+    "runtimes": [], "warnings": [],
 }  # fmt: skip
 
 

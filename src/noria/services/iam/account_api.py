@@ -7,7 +7,7 @@ from typing import Any
 from noria.context import RequestContext
 from noria.services.iam import errors, limits
 from noria.services.iam.attachments_api import attached_policies
-from noria.services.iam.aws_managed import AWS_MANAGED
+from noria.services.iam.aws_managed import aws_managed
 from noria.services.iam.last_used import LastUsed
 from noria.services.iam.models import Group, ManagedPolicy, Role, User, encoded, shown_tags
 from noria.services.iam.paging import page
@@ -93,7 +93,7 @@ class AccountOperations:
             own = await self._store.policies(ctx.account)
             details += [("LocalManagedPolicy", policy) for policy in own]
         if "AWSManagedPolicy" in kinds:  # of AWS's own, those in use
-            used = [policy for arn, policy in AWS_MANAGED.items() if arn in attached or arn in boundaries]
+            used = [policy for arn, policy in aws_managed().items() if arn in attached or arn in boundaries]
             details += [("AWSManagedPolicy", policy) for policy in used]
         shown, more = page(details, lambda detail: f"{detail[0]}/{detail[1].name}", marker, max_items)
         answer: Answer = {name: [] for name in LISTS.values()}

@@ -7,7 +7,7 @@ from functools import lru_cache
 from noria.auth.authorize import Resource
 from noria.auth.credentials import Credential
 from noria.context import Principal
-from noria.policy.document import parse_identity_policy, parse_trust_policy
+from noria.policy.document import parse_trust_policy, stored_policy
 from noria.policy.evaluate import NOBODY, Attached, Identity
 from noria.services.iam.models import Bounded, InstanceProfile, PolicyHolder, Role, User
 from noria.services.iam.repository import ENTITY_ARN, POLICY_ARN, Repository
@@ -18,7 +18,7 @@ CACHED = 1024  # identities whose policies are kept compiled, and keys: one acco
 DOCUMENTS_CACHED = 2048  # compiled documents, shared by identities and kept across changes elsewhere
 ALLOW_ALL = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
 
-_identity_policy = lru_cache(DOCUMENTS_CACHED)(parse_identity_policy)
+_identity_policy = lru_cache(DOCUMENTS_CACHED)(stored_policy)
 _trust_policy = lru_cache(DOCUMENTS_CACHED)(parse_trust_policy)
 
 

@@ -12,6 +12,7 @@ from noria.services.iam import errors, limits
 from noria.services.iam.models import Group, Holder, Role, User, encoded
 from noria.services.iam.paging import page
 from noria.services.iam.repository import Entities, Repository
+from noria.services.iam.review import log_findings
 
 Answer = dict[str, Any]
 
@@ -88,6 +89,7 @@ async def _put(holders: Entities[Holder], account: str, name: str, policy_name: 
         return msgspec.structs.replace(holder, inline=inline)
 
     await holders.change(account, name, put)
+    log_findings(account, f"{holders.kind} {name}, policy {policy_name}", document)
 
 
 def _shown(holder: User | Group | Role, policy_name: str) -> Answer:

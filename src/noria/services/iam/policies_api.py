@@ -9,11 +9,12 @@ import msgspec
 from noria.auth.credentials import unique_id
 from noria.context import RequestContext
 from noria.services.iam import errors, limits
-from noria.services.iam.aws_managed import AWS_MANAGED
+from noria.services.iam.aws_managed import aws_managed
 from noria.services.iam.checks import check_managed_document, new_tags
 from noria.services.iam.models import Bounded, ManagedPolicy, PolicyVersion, encoded, shown_tags
 from noria.services.iam.paging import page
 from noria.services.iam.repository import Repository
+from noria.services.iam.review import log_findings
 
 Answer = dict[str, Any]
 
@@ -52,6 +53,7 @@ class PolicyOperations:
         )
         if not await self._store.insert_policy(policy):
             raise errors.policy_exists(policy_name)
+        log_findings(ctx.account, f"policy {policy_name}", policy_document)
         return {"Policy": policy.listed(0) | {"Tags": shown_tags(policy.tags) or None}}
 
     async def get_policy(self, ctx: RequestContext, *, policy_arn: str) -> Answer:
@@ -74,7 +76,7 @@ class PolicyOperations:
         attached, boundaries = await self._store.policy_uses(ctx.account)
         policies: list[ManagedPolicy] = []
         if scope in ("All", "AWS"):
-            policies += AWS_MANAGED.values()
+            policies += aws_managed().values()
         if scope in ("All", "Local"):
             policies += await self._store.policies(ctx.account)
         if policy_usage_filter is not None:
@@ -143,6 +145,7 @@ class PolicyOperations:
             return _with_default(grown, version) if set_as_default else grown
 
         policy = await self._store.change_policy(policy_arn, ctx.account, add)
+        log_findings(ctx.account, f"policy {policy.name}", policy_document)
         return {"PolicyVersion": policy.listed_version(policy.all_versions()[-1])}
 
     async def get_policy_version(self, ctx: RequestContext, *, policy_arn: str, version_id: str) -> Answer:

@@ -10,7 +10,7 @@ import msgspec
 
 from noria.errors import AwsError
 from noria.services.iam import errors, limits
-from noria.services.iam.aws_managed import AWS_MANAGED
+from noria.services.iam.aws_managed import aws_managed
 from noria.services.iam.models import (
     AWS_ACCOUNT,
     Bounded,
@@ -136,7 +136,7 @@ class Repository:
         if parts is None:
             raise errors.invalid_arn()
         if parts[1] == AWS_ACCOUNT:
-            return AWS_MANAGED.get(arn)
+            return aws_managed().get(arn)
         return (await self._raw_policy(arn))[0] if parts[1] == account else None
 
     async def _raw_policy(self, arn: str) -> tuple[ManagedPolicy | None, bytes]:
