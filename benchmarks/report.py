@@ -97,8 +97,8 @@ MEASURES = (
         "drained",
         "trigger: batches of 10",
         "/s",
-        "messages of 100 bytes that wait, through a consumer that counts them and does no more, from the making"
-        " of the mapping until the queue is empty; that each was handled once is checked (MiniStack gets a"
+        "messages of 100 bytes that wait, through a consumer that only counts them, from the making of the"
+        " mapping until the queue is empty; that each was handled once is checked (MiniStack gets a"
         " tenth of the messages)",
         better="higher",
         mark=8_000,
