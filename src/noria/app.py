@@ -122,14 +122,13 @@ class App:
         last_used = LastUsed(store.records)
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
 
-        sqs = SqsApi(store, clock)
+        sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
         logs = LogsApi(store.log_events, clock)
         sink = RoleLogSink(store.log_events, authorizer, clock)
         functions = LambdaService(
             store, settings, clock, roles, authorizer, sink, gateway.call, lambda: self.url
         )
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
-        functions.taggable["event-source-mapping"] = triggers.tagged
         iam = IamApi(store.records, last_used)
         sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {

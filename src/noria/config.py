@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: keep nothing: the store lives in memory and never syncs.
     account: the 12-digit account of the root credentials.
     strict_runtimes: refuse a function whose exact interpreter is missing, instead of running the nearest.
+    eventual_rules: as AWS, make clients wait where it needs time to spread a change: 60 s between two purges
+        of a queue, and between deleting a queue and creating one of its name. Tests turn it off.
     """
 
     data_dir: Path
@@ -47,3 +49,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth: AuthMode = "enforce"
     log_level: str = "info"
     strict_runtimes: bool = False
+    eventual_rules: bool = True

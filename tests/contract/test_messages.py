@@ -68,7 +68,7 @@ async def test_a_message_comes_back_as_it_was_sent(messages: Messages) -> None:
     body = "grüße \U0001f30a\n\t\x85"
     await messages.send(QUEUE, [NewMessage("m-1", body, b"\x00\xff", "AROA:x", NOW)], NOW)
     (received,) = await claim(messages, at=NOW + 5)
-    assert received[1:] == ("m-1", body, b"\x00\xff", "AROA:x", NOW, NOW + 5, 1)
+    assert received[1:] == ("m-1", body, b"\x00\xff", "AROA:x", NOW, NOW + 5, 1, None, None)
 
 
 async def test_messages_come_in_the_order_in_which_they_became_visible(messages: Messages) -> None:
@@ -107,28 +107,28 @@ async def test_no_message_goes_to_two_receivers_at_once(messages: Messages) -> N
 async def test_a_deleted_message_is_gone(messages: Messages) -> None:
     await send(messages, "a", "b")
     first, second = await claim(messages)
-    await messages.delete(QUEUE, [first.receipt, second.receipt])
+    await messages.delete(QUEUE, [first.receipt, second.receipt], NOW)
     assert await claim(messages, at=NOW + TIMEOUT_MS) == []
-    await messages.delete(QUEUE, [first.receipt])  # again: passed over
+    await messages.delete(QUEUE, [first.receipt], NOW)  # again: passed over
 
 
 async def test_a_receipt_outlives_the_timeout_but_not_the_next_receive(messages: Messages) -> None:
     await send(messages, "a", "b")
     first, second = await claim(messages)
-    await messages.delete(QUEUE, [first.receipt])  # below: "b" is received again first
+    await messages.delete(QUEUE, [first.receipt], NOW)  # below: "b" is received again first
     (again,) = await claim(messages, at=NOW + TIMEOUT_MS)
-    await messages.delete(QUEUE, [second.receipt])
+    await messages.delete(QUEUE, [second.receipt], NOW)
     assert await messages.counts(QUEUE, NOW + TIMEOUT_MS) == Counts(0, 1, 0)
     await messages.counts(QUEUE, NOW + 2 * TIMEOUT_MS)  # visible again
-    await messages.delete(QUEUE, [again.receipt])
+    await messages.delete(QUEUE, [again.receipt], NOW)
     assert await messages.counts(QUEUE, NOW + 2 * TIMEOUT_MS) == Counts(0, 0, 0)
 
 
 async def test_receipts_are_of_one_queue(messages: Messages) -> None:
     await send(messages, "a")
     (received,) = await claim(messages)
-    await messages.delete(OTHER, [received.receipt])
-    await messages.delete(QUEUE, [Receipt(received.receipt.message, received.receipt.nonce ^ 1)])
+    await messages.delete(OTHER, [received.receipt], NOW)
+    await messages.delete(QUEUE, [Receipt(received.receipt.message, received.receipt.nonce ^ 1)], NOW)
     assert (await messages.counts(QUEUE, NOW)).in_flight == 1
 
 
@@ -147,7 +147,7 @@ async def test_visibility_can_be_shortened_and_prolonged(messages: Messages) -> 
     assert bodies(await claim(messages, at=NOW)) == ["a"]
     assert await claim(messages, at=NOW + TIMEOUT_MS - 1) == []
     assert await change(first, 0) == "gone"  # received again since
-    await messages.delete(QUEUE, [second.receipt])
+    await messages.delete(QUEUE, [second.receipt], NOW)
     assert await change(second, 0) == "gone"
 
 
@@ -189,7 +189,7 @@ async def test_counts_follow_every_step_of_a_message(messages: Messages) -> None
     assert await messages.counts(QUEUE, NOW) == Counts(1, 1, 1)
     assert await messages.counts(QUEUE, NOW + 5000) == Counts(2, 1, 0)
     assert await messages.counts(QUEUE, NOW + TIMEOUT_MS) == Counts(3, 0, 0)
-    await messages.delete(QUEUE, [received.receipt])
+    await messages.delete(QUEUE, [received.receipt], NOW)
     assert await messages.counts(QUEUE, NOW + TIMEOUT_MS) == Counts(2, 0, 0)
 
 
@@ -232,7 +232,7 @@ async def test_expire_deletes_what_is_too_old(messages: Messages) -> None:
     for _ in range(3):
         await send(messages, *(str(n) for n in range(500)))
     await send(messages, "new", at=NOW + 1)
-    await messages.expire(QUEUE, NOW)
+    await messages.expire(QUEUE, NOW, NOW)
     assert await messages.counts(QUEUE, NOW + 1) == Counts(1, 0, 0)
 
 
@@ -262,7 +262,7 @@ async def test_queues_are_those_with_messages(messages: Messages) -> None:
     await send(messages, "b", queue=OTHER)
     (received,) = await claim(messages)
     assert sorted(await messages.queues()) == [QUEUE, OTHER]
-    await messages.delete(QUEUE, [received.receipt])
+    await messages.delete(QUEUE, [received.receipt], NOW)
     assert await messages.queues() == [OTHER]
 
 
@@ -275,6 +275,6 @@ async def test_messages_survive_a_restart_of_the_store(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "noria.db")
     await store.start()
     assert await store.messages.counts(QUEUE, NOW) == Counts(1, 1, 0)
-    await store.messages.delete(QUEUE, [received.receipt])
+    await store.messages.delete(QUEUE, [received.receipt], NOW)
     assert bodies(await claim(store.messages, at=NOW + TIMEOUT_MS)) == ["b"]
     await store.close()

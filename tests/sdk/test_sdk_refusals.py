@@ -205,7 +205,6 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "members"),
     [
-        ("sqs", "StartMessageMoveTask", {"SourceArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"}),
         ("lambda", "ListLayers", {}),
         ("iam", "CreateVirtualMFADevice", {"VirtualMFADeviceName": "m"}),
         ("sts", "GetSessionToken", {}),

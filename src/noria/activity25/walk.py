@@ -28,6 +28,7 @@ NEWEST_MINOR = 14  # python3.14, the newest runtime name
 POLL_EVERY_S = 0.1
 SETTLE_WITHIN_S = 60  # for a trigger, a function or a log line
 PER_MESSAGE_S = 0.1  # and so much more for each message
+DELETED_WAIT_S = 2  # between attempts to use a deleted queue's name again
 
 TRUST = {
     "Version": "2012-10-17",
@@ -87,9 +88,19 @@ class Walk:
 
     def step_2_create_a_queue(self) -> None:
         _title("Step 2  Create a message queuing service")
-        self._queue_url = self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+        self._queue_url = self._create_queue()
         self._queue_arn = self._attributes("QueueArn")["QueueArn"]
         _say(self._queue_arn)
+
+    def _create_queue(self) -> str:
+        """SQS lets nobody use a deleted queue's name for a minute: also this walk's own, with --cleanup."""
+        while True:
+            try:
+                url: str = self._sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+                return url
+            except self._sqs.exceptions.QueueDeletedRecently as error:
+                _say(f"{error.response['Error']['Message']} Waiting …")
+                time.sleep(DELETED_WAIT_S)
 
     def step_3_create_a_policy(self) -> None:
         _title("Step 3  Create a policy")

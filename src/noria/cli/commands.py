@@ -106,6 +106,12 @@ def cli() -> None:
     "--strict-runtimes", envvar="NORIA_STRICT_RUNTIMES", show_envvar=True, is_flag=True,
     help="Refuse a function whose exact interpreter is missing, instead of running the nearest.",
 )  # fmt: skip
+@click.option(
+    "--eventual-rules/--no-eventual-rules", envvar="NORIA_EVENTUAL_RULES", show_envvar=True, default=True,
+    show_default=True,
+    help="Make clients wait as AWS does: 60 s between purges of a queue, and before "
+    "the name of a deleted one can be used again.",
+)  # fmt: skip
 def up(
     port: int,
     host: str,
@@ -116,6 +122,7 @@ def up(
     auth: AuthMode,
     log_level: str,
     strict_runtimes: bool,
+    eventual_rules: bool,
 ) -> None:
     """Start the server, in the foreground. Ctrl-C stops it gracefully."""
     from noria.cli.up import serve
@@ -130,6 +137,7 @@ def up(
         auth=auth,
         log_level=log_level,
         strict_runtimes=strict_runtimes,
+        eventual_rules=eventual_rules,
     )
     sys.exit(serve(settings))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from noria.store.log_events import LogEvents
-from noria.store.messages import Messages
+from noria.store.messages import FifoMessages, Messages
 
 
 class StoreError(Exception):
@@ -67,6 +67,9 @@ class Store(Protocol):
 
     @property
     def messages(self) -> Messages: ...
+
+    @property
+    def fifo_messages(self) -> FifoMessages: ...
 
     @property
     def log_events(self) -> LogEvents: ...

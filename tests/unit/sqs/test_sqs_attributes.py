@@ -119,7 +119,7 @@ async def test_names_that_a_standard_queue_does_not_take(sqs: SqsClient, name: s
 
 @pytest.mark.parametrize(
     "name",
-    ["Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"],
+    ["KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"],
 )
 async def test_attributes_that_are_not_supported_are_refused_by_name(sqs: SqsClient, name: str) -> None:
     url = await sqs.queue()

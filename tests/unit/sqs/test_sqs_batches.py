@@ -124,16 +124,6 @@ async def test_a_batch_is_as_long_as_1_mib_in_all(sqs: SqsClient) -> None:
     assert await sqs.depth(url) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("member", ["MessageGroupId", "MessageDeduplicationId"])
-async def test_members_of_fifo_queues_are_refused_by_name(sqs: SqsClient, member: str) -> None:
-    url = await sqs.queue()
-    batch = [{"Id": "1", "MessageBody": "a"}, {"Id": "2", "MessageBody": "a", member: "x"}]
-    code, _, status, text = await refused(sqs(SEND, queue_url=url, entries=batch))
-    assert (code, status) == ("NotImplemented", 501)
-    assert text.startswith(f"SendMessageBatch's {member} is not supported")
-    assert await sqs.depth(url) == (0, 0, 0)
-
-
 async def test_a_batch_deletes(sqs: SqsClient) -> None:
     url = await sqs.queue()
     await sqs.send(url, "a", "b", "c")

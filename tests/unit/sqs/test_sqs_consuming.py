@@ -81,7 +81,7 @@ async def test_a_receive_hides_by_its_own_timeout_or_the_queues(sqs: SqsClient) 
 
 async def test_too_many_in_flight(sqs: SqsClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short poll is refused, a long poll waits until others delete."""
-    monkeypatch.setattr("noria.services.sqs.message_api.MAX_IN_FLIGHT", 2)
+    monkeypatch.setattr("noria.services.sqs.receive_api.MAX_IN_FLIGHT", 2)
     url = await sqs.queue()
     await sqs.send(url, "a", "b", "c")
     first, _ = await sqs.receive(url)

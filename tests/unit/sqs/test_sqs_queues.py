@@ -88,20 +88,22 @@ async def test_accounts_and_regions_do_not_see_each_other(sqs: SqsClient) -> Non
     sqs.region, sqs.account = "us-east-1", "111111111111"
     assert await refused(sqs("get_queue_url", queue_name="q")) == NO_QUEUE
     owner = {"queue_name": "q", "queue_owner_aws_account_id": "000000000000"}
-    assert await refused(sqs("get_queue_url", **owner)) == NO_QUEUE
+    assert await sqs("get_queue_url", **owner) == {"QueueUrl": url}  # if the queue's policy lets them
     assert await sqs("list_queues") == {}
 
 
-async def test_another_accounts_queue_is_denied_without_a_queue_policy(sqs: SqsClient) -> None:
+async def test_what_only_its_owner_may_do_with_a_queue_is_denied_whatever_its_policy_says(
+    sqs: SqsClient,
+) -> None:
     url = await sqs.queue("q")
     sqs.account = "111111111111"
     sqs.principal = Principal("user", sqs.account, "arn:aws:iam::111111111111:user/u", "AIDA", "u")
-    assert await refused(sqs.send(url, "m")) == (
+    assert await refused(sqs("delete_queue", queue_url=url)) == (
         "AccessDeniedException",
         "AccessDenied",
         403,
-        "User: arn:aws:iam::111111111111:user/u is not authorized to perform: sqs:sendmessage on resource:"
-        " arn:aws:sqs:us-east-1:000000000000:q because no resource-based policy allows the sqs:sendmessage"
+        "User: arn:aws:iam::111111111111:user/u is not authorized to perform: sqs:deletequeue on resource:"
+        " arn:aws:sqs:us-east-1:000000000000:q because no resource-based policy allows the sqs:deletequeue"
         " action",
     )
     assert await refused(sqs.send(url.replace("/q", "/nope"), "m")) == NO_QUEUE
@@ -154,10 +156,28 @@ async def test_the_longest_name(sqs: SqsClient) -> None:
     assert (await sqs.queue("a-Z_9" * 16)).endswith("a-Z_9" * 16)
 
 
-async def test_fifo_queues_are_refused_by_name(sqs: SqsClient) -> None:
-    code, _, status, text = await refused(sqs.queue("q.fifo", FifoQueue="true"))
-    assert (code, status) == ("NotImplemented", 501)
-    assert text.startswith("CreateQueue's FifoQueue is not supported")
+async def test_the_name_of_a_deleted_queue_is_free_again_after_a_minute(sqs: SqsClient) -> None:
+    url = await sqs.queue("q")
+    await sqs("delete_queue", queue_url=url)
+    sqs.clock.advance(59.999)
+    assert await refused(sqs.queue("q")) == (
+        "QueueDeletedRecently",
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        400,
+        "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+    )
+    sqs.clock.advance(0.001)
+    assert await sqs.queue("q") == url
+
+
+async def test_the_60_second_rules_can_be_turned_off(sqs: SqsClient) -> None:
+    sqs.api = SqsApi(sqs.store, sqs.clock, eventual_rules=False)
+    url = await sqs.queue("q")
+    await sqs("purge_queue", queue_url=url)
+    await sqs("purge_queue", queue_url=url)
+    await sqs("delete_queue", queue_url=url)
+    await sqs.queue("q")
+    await sqs.api.stop()
 
 
 async def test_listing_by_prefix_and_in_pages(sqs: SqsClient) -> None:
@@ -256,6 +276,7 @@ async def test_a_deleted_queue_is_gone_with_its_messages(sqs: SqsClient) -> None
     assert await sqs("list_queues") == {}
     await sqs.settle()
     assert await sqs.store.messages.queues() == []
+    sqs.clock.advance(60)
     await sqs.queue("q")
     assert await sqs.attribute(url, "DelaySeconds") == "0"
     assert await sqs.depth(url) == (0, 0, 0)

@@ -1,1 +1,1 @@
-"""Amazon SQS: standard queues."""
+"""Amazon SQS: standard and FIFO queues."""

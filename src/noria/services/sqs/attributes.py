@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from noria.errors import AwsError, not_implemented
-from noria.services.sqs import errors
+from noria.services.sqs import errors, redrive
+from noria.services.sqs.policy import checked_policy
 from noria.services.sqs.queue import Queue, QueueRecord
 from noria.store.messages import Counts
 
@@ -19,38 +20,74 @@ INTEGERS = {
     "VisibilityTimeout": ("visibility_timeout_s", 0, 43_200),
 }
 MANAGED_SSE = "SqsManagedSseEnabled"
+FIFO = "FifoQueue"
+BOOLEANS = {MANAGED_SSE: "managed_sse", FIFO: "fifo", "ContentBasedDeduplication": "content_deduplication"}
+CHOICES = {
+    "DeduplicationScope": ("deduplication_scope", ("queue", "messageGroup")),
+    "FifoThroughputLimit": ("throughput_limit", ("perQueue", "perMessageGroupId")),
+}
+DOCUMENTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "RedrivePolicy": redrive.parse,
+    "RedriveAllowPolicy": redrive.parse_allow,
+    "Policy": lambda text: {"policy": checked_policy(text)},
+}
+"""JSON; an empty text removes it."""
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
 FIXED = ("QueueArn", "CreatedTimestamp", "LastModifiedTimestamp")
-GETTABLE = frozenset((*INTEGERS, MANAGED_SSE, *COUNTS, *FIXED))
-UNSET = frozenset(
-    (
-        "Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds",
-        "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
-    )
-)  # fmt: skip
-"""Known names of what no queue of ours has set: not answered, as AWS doesn't answer what isn't set."""
-FIFO_ONLY = frozenset(("DeduplicationScope", "FifoThroughputLimit"))
-UNKNOWN_TO_STANDARD = frozenset(("FifoQueue", "ContentBasedDeduplication"))
+FIFO_ONLY = frozenset((*CHOICES, FIFO, "ContentBasedDeduplication"))
+UNSUPPORTED = frozenset(("KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"))
+"""No KMS is there to encrypt: setting them is refused; none is answered, as of a queue without keys."""
+GETTABLE = frozenset((*INTEGERS, *BOOLEANS, *CHOICES, *DOCUMENTS, *COUNTS, *FIXED))
 
 
-def parse(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a QueueRecord and their values. Raises InvalidAttributeName and InvalidAttributeValue."""
+def parse(attributes: Mapping[str, Any], *, fifo: bool) -> dict[str, Any]:
+    """Fields of a QueueRecord and their values. Raises InvalidAttributeName, InvalidAttributeValue and, for
+    documents, InvalidParameterValue."""
     fields: dict[str, Any] = {}
     for name, value in attributes.items():
+        if name in FIFO_ONLY and not fifo:
+            raise _fifo_only(name)
         if name in INTEGERS:
             field, least, greatest = INTEGERS[name]
             fields[field] = _integer(name, value, least, greatest)
-        elif name == MANAGED_SSE:
+        elif name in BOOLEANS:
             if value not in ("true", "false"):
                 raise errors.invalid_attribute_value(name)
-            fields["managed_sse"] = value == "true"
+            fields[BOOLEANS[name]] = value == "true"
+        elif name in CHOICES:
+            field, choices = CHOICES[name]
+            if value not in choices:
+                raise errors.invalid_attribute_value(name)
+            fields[field] = value
+        elif name in DOCUMENTS:
+            if not isinstance(value, str):
+                raise errors.invalid_attribute_value(name)
+            fields |= DOCUMENTS[name](value)
+        elif name in UNSUPPORTED:
+            raise not_implemented(f"The queue attribute {name}")
         else:
-            raise _refusal(name)
+            raise errors.unknown_attribute(name)
     return fields
+
+
+def check_together(record: QueueRecord) -> None:
+    """What attributes ask of each other. Raises InvalidAttributeValue."""
+    if record.throughput_limit == "perMessageGroupId" and record.deduplication_scope != "messageGroup":
+        raise errors.invalid_attribute_value(
+            "FifoThroughputLimit",
+            "The perMessageGroupId value is allowed only when the value for DeduplicationScope is"
+            " messageGroup.",
+        )
+
+
+def check_change(queue: Queue, attributes: Mapping[str, Any]) -> None:
+    """A queue stays of its type. Raises InvalidAttributeName, InvalidAttributeValue."""
+    if queue.record.fifo and attributes.get(FIFO, "true") != "true":
+        raise errors.invalid_attribute_value(FIFO, "Modifying queue type is not supported.")
 
 
 def _integer(name: str, value: object, least: int, greatest: int) -> int:
@@ -62,23 +99,19 @@ def _integer(name: str, value: object, least: int, greatest: int) -> int:
     raise errors.invalid_attribute_value(name)
 
 
-def _refusal(name: str) -> AwsError:
-    if name in FIFO_ONLY:
+def _fifo_only(name: str) -> AwsError:
+    if name in CHOICES:
         return AwsError(
             "InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true."
         )
-    if name in UNKNOWN_TO_STANDARD:
-        return errors.unknown_attribute(name)
-    if name in UNSET:
-        return not_implemented(f"The queue attribute {name}")
     return errors.unknown_attribute(name)
 
 
 def different(record: QueueRecord, attributes: Mapping[str, Any]) -> str | None:
     """The first of the given attributes (validated) whose value is not the queue's."""
     for name, value in attributes.items():
-        ((field, wanted),) = parse({name: value}).items()
-        if getattr(record, field) != wanted:
+        wanted = parse({name: value}, fifo=record.fifo)
+        if any(getattr(record, field) != given for field, given in wanted.items()):
             return name
     return None
 
@@ -91,7 +124,7 @@ def requested(names: Iterable[str]) -> frozenset[str]:
             wanted |= GETTABLE
         elif name in GETTABLE:
             wanted.add(name)
-        elif name not in UNSET:
+        elif name not in UNSUPPORTED:
             raise errors.unknown_attribute(name)
     return frozenset(wanted)
 
@@ -100,10 +133,24 @@ def render(queue: Queue, wanted: frozenset[str], counts: Counts | None) -> dict[
     """Their values, in AWS's order (alphabetic). counts: needed where one of COUNTS is wanted."""
     record = queue.record
     values = {name: str(getattr(record, field)) for name, (field, _, _) in INTEGERS.items()}
-    values[MANAGED_SSE] = "true" if record.managed_sse else "false"
+    values[MANAGED_SSE] = _boolean(record.managed_sse)
     values["QueueArn"] = queue.arn
     values["CreatedTimestamp"] = str(record.created_ms // 1000)
     values["LastModifiedTimestamp"] = str(record.modified_ms // 1000)
+    if record.fifo:
+        values[FIFO] = "true"
+        values["ContentBasedDeduplication"] = _boolean(record.content_deduplication)
+        values |= {name: getattr(record, field) for name, (field, _) in CHOICES.items()}
+    documents = {
+        "Policy": record.policy,
+        "RedrivePolicy": redrive.render(record),
+        "RedriveAllowPolicy": record.redrive_allow,
+    }
+    values |= {name: text for name, text in documents.items() if text}
     if counts is not None:
         values.update(zip(COUNTS, map(str, counts), strict=True))
-    return {name: values[name] for name in sorted(wanted)}
+    return {name: values[name] for name in sorted(wanted) if name in values}
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

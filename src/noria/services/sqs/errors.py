@@ -35,8 +35,15 @@ def unknown_attribute(name: str) -> AwsError:
     return AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
 
 
-def invalid_attribute_value(name: str) -> AwsError:
-    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+def invalid_attribute_value(name: str, reason: str = "") -> AwsError:
+    more = f" Reason: {reason}" if reason else ""
+    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.{more}")
+
+
+def not_of_this_type(value: object, parameter: str) -> AwsError:
+    return invalid_value(
+        value, parameter, "The request include parameter that is not valid for this queue type."
+    )
 
 
 def no_such_queue() -> AwsError:
@@ -50,7 +57,7 @@ def invalid_address(queue_url: str) -> AwsError:
 
 
 def foreign_queue(principal_arn: str, action: str, queue_arn: str) -> AwsError:
-    """Another account's queue: without queue policies nobody lets anybody in."""
+    """Another account's queue, for what only its owner may do, whatever the queue's policy says."""
     action = action.lower()
     return AwsError(
         "AccessDeniedException",
@@ -67,6 +74,26 @@ def queue_name_exists(attribute: str) -> AwsError:
         f"A queue already exists with the same name and a different value for attribute {attribute}",
         query_code="QueueAlreadyExists",
     )
+
+
+def deleted_recently() -> AwsError:
+    return AwsError(
+        "QueueDeletedRecently",
+        "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+        query_code=PREFIX + "QueueDeletedRecently",
+    )
+
+
+def resource_not_found(parameter: str) -> AwsError:
+    return AwsError(
+        "ResourceNotFoundException",
+        f"The resource that you specified for the {parameter} parameter doesn't exist.",
+        404,
+    )
+
+
+def expired_receipt_handle(handle: str) -> AwsError:
+    return invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
 
 
 def purge_in_progress(name: str) -> AwsError:

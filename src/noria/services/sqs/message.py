@@ -11,10 +11,14 @@ from typing import Any
 import msgspec
 
 from noria.context import new_request_id
-from noria.errors import not_implemented
 from noria.services.sqs import errors, receipt
-from noria.services.sqs.limits import MAX_ATTRIBUTE_NAME_BYTES, MAX_ATTRIBUTES, MAX_DELAY_S
-from noria.services.sqs.queue import Queue
+from noria.services.sqs.limits import (
+    MAX_ATTRIBUTE_NAME_BYTES,
+    MAX_ATTRIBUTES,
+    MAX_DELAY_S,
+    MAX_GROUP_ID_LENGTH,
+)
+from noria.services.sqs.queue import Queue, QueueRecord
 from noria.store.messages import NewMessage, ReceivedMessage
 
 INVALID_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,11 +26,14 @@ ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 TRACE_HEADER = "AWSTraceHeader"
 SYSTEM_ATTRIBUTES = frozenset(
-    ("SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", TRACE_HEADER)
-)
-UNSET_SYSTEM_ATTRIBUTES = frozenset(
-    ("MessageDeduplicationId", "MessageGroupId", "SequenceNumber", "DeadLetterQueueSourceArn")
-)  # known, of FIFO queues and dead-letter queues: no message of ours has them
+    (
+        "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+        "MessageDeduplicationId", "MessageGroupId", "SequenceNumber", "DeadLetterQueueSourceArn",
+        TRACE_HEADER,
+    )
+)  # fmt: skip
+GROUP_ID = re.compile(rf"[!-~]{{1,{MAX_GROUP_ID_LENGTH}}}")
+FIRST_SEQUENCE = 18_000_000_000_000_000_000  # twenty digits, as AWS's have
 
 
 Attributes = dict[str, tuple[str, bytes]]
@@ -46,38 +53,33 @@ class Extras(msgspec.Struct, omit_defaults=True, array_like=True):
     attributes: Attributes = {}
     attributes_md5: str = ""
     trace_header: str = ""
+    group: str = ""
+    deduplication: str = ""
 
 
 _encode_extras = msgspec.msgpack.Encoder().encode
 _decode_extras = msgspec.msgpack.Decoder(Extras).decode
 
 
-def prepare(
-    queue: Queue,
-    now_ms: int,
-    sender_id: str,
-    body: str,
-    delay_s: int | None,
-    attributes: Mapping[str, Mapping[str, Any]] | None,
-    system_attributes: Mapping[str, Mapping[str, Any]] | None,
-) -> Sent:
-    """Check a message and make it ready. Raises AwsError."""
+def prepare(queue: Queue, now_ms: int, sender_id: str, entry: Mapping[str, Any]) -> Sent:
+    """Check a message and make it ready. entry: a SendMessageBatchRequestEntry. Raises AwsError."""
+    body = entry.get("MessageBody")
     if not body:
         raise errors.missing_parameter("MessageBody")
     if has_invalid_characters(body):
         raise errors.invalid_contents()
     record = queue.record
-    if delay_s is None:
-        delay_s = record.delay_s
-    elif not 0 <= delay_s <= MAX_DELAY_S:
-        raise errors.invalid_value(delay_s, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+    delay_s = _delay(record, entry.get("DelaySeconds"))
     encoded = body.encode()
     size_bytes = len(encoded)
     message_id = new_request_id()
     answer = {"MessageId": message_id, "MD5OfMessageBody": _md5(encoded)}
+    attributes = entry.get("MessageAttributes")
+    system_attributes = entry.get("MessageSystemAttributes")
+    group, deduplication = _ids(record, entry, encoded)
     extras = None
-    if attributes or system_attributes:
-        kept = Extras()
+    if attributes or system_attributes or group:
+        kept = Extras(group=group, deduplication=deduplication)
         if attributes:
             kept.attributes = _check_attributes(attributes)
             size_bytes += sum(map(_size, kept.attributes.items()))
@@ -89,8 +91,61 @@ def prepare(
         extras = _encode_extras(kept)
     if size_bytes > record.maximum_message_bytes:
         raise errors.message_too_long(record.maximum_message_bytes)
-    row = NewMessage(message_id, body, extras, sender_id, now_ms + delay_s * 1000)
+    if record.deduplication_scope == "messageGroup":
+        deduplication = f"{group}\n{deduplication}"  # no id has a line's end in it
+    row = NewMessage(
+        message_id, body, extras, sender_id, now_ms + delay_s * 1000, group or None, deduplication
+    )
     return Sent(row, answer)
+
+
+def _delay(record: QueueRecord, delay_s: int | None) -> int:
+    if delay_s is None:
+        return record.delay_s
+    if not 0 <= delay_s <= MAX_DELAY_S:
+        raise errors.invalid_value(delay_s, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
+    if record.fifo:
+        if delay_s:
+            raise errors.not_of_this_type(delay_s, "DelaySeconds")
+        return record.delay_s
+    return delay_s
+
+
+def _ids(record: QueueRecord, entry: Mapping[str, Any], body: bytes) -> tuple[str, str]:
+    """(message group, deduplication id); "" where there is none."""
+    group, deduplication = entry.get("MessageGroupId"), entry.get("MessageDeduplicationId")
+    if group is not None:
+        check_id("MessageGroupId", group)
+    if deduplication is not None:
+        check_id("MessageDeduplicationId", deduplication)
+    if not record.fifo:
+        if deduplication is not None:
+            raise errors.not_of_this_type(deduplication, "MessageDeduplicationId")
+        return group or "", ""
+    if group is None:
+        raise errors.missing_parameter("MessageGroupId")
+    if deduplication is None:
+        if not record.content_deduplication:
+            raise errors.invalid_parameter(
+                "The queue should either have ContentBasedDeduplication enabled or"
+                " MessageDeduplicationId provided explicitly"
+            )
+        deduplication = hashlib.sha256(body).hexdigest()
+    return group, deduplication
+
+
+def check_id(parameter: str, value: str) -> None:
+    if not GROUP_ID.fullmatch(value):
+        raise errors.invalid_value(
+            value,
+            parameter,
+            f"{parameter} can only include alphanumeric and punctuation characters."
+            f" 1 to {MAX_GROUP_ID_LENGTH} in length.",
+        )
+
+
+def sequence_number(sequence: int) -> str:
+    return str(FIRST_SEQUENCE + sequence)
 
 
 def has_invalid_characters(text: str) -> bool:
@@ -234,7 +289,7 @@ def wanted(
             system |= SYSTEM_ATTRIBUTES
         elif name in SYSTEM_ATTRIBUTES:
             system.add(name)
-        elif name not in UNSET_SYSTEM_ATTRIBUTES:
+        else:
             raise errors.unknown_attribute(name)
     exact = frozenset(names or ())
     prefixes = tuple(name[:-2] for name in exact if name.endswith(".*") and name != ".*")
@@ -284,12 +339,15 @@ def _system_attributes(
         "ApproximateReceiveCount": str(message.receive_count),
         "ApproximateFirstReceiveTimestamp": str(message.first_received_ms),
     }
-    if extras is not None and extras.trace_header:
-        values[TRACE_HEADER] = extras.trace_header
+    if extras is not None:
+        if extras.trace_header:
+            values[TRACE_HEADER] = extras.trace_header
+        if extras.group:
+            values["MessageGroupId"] = extras.group
+        if extras.deduplication:
+            values["MessageDeduplicationId"] = extras.deduplication
+    if message.sequence is not None:
+        values["SequenceNumber"] = sequence_number(message.sequence)
+    if message.source is not None:
+        values["DeadLetterQueueSourceArn"] = message.source
     return {name: value for name, value in values.items() if name in names}
-
-
-def refuse_fifo_members(operation: str, entry: Mapping[str, Any]) -> None:
-    for member in ("MessageGroupId", "MessageDeduplicationId"):
-        if entry.get(member) is not None:
-            raise not_implemented(f"{operation}'s {member}")

@@ -1,37 +1,22 @@
-"""The operations on messages."""
+"""The operations on messages, but for receiving."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from noria.clock import Clock
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.services.sqs import batch, errors, message, receipt
-from noria.services.sqs.limits import (
-    MAX_IN_FLIGHT,
-    MAX_MESSAGE_BYTES,
-    MAX_RECEIVED_MESSAGES,
-    MAX_VISIBILITY_TIMEOUT_S,
-    MAX_WAIT_TIME_S,
-)
-from noria.services.sqs.polling import Polls
-from noria.services.sqs.queue import Queue, Queues
-from noria.store.messages import Messages, ReceivedMessage
+from noria.services.sqs.core import Core
+from noria.services.sqs.limits import MAX_MESSAGE_BYTES, MAX_VISIBILITY_TIMEOUT_S
+from noria.services.sqs.queue import Queue
+from noria.store.messages import Receipt
 
 AttributeMap = Mapping[str, Mapping[str, Any]]
 
 
-class MessageOperations:
-    """Members that AWS requires have a default all the same: their absence is answered in SQS's own words."""
-
-    def __init__(self, queues: Queues, messages: Messages, polls: Polls, clock: Clock) -> None:
-        self._queues = queues
-        self._messages = messages
-        self._polls = polls
-        self._clock = clock
-
+class MessageOperations(Core):
     # -- sending ----------------------------------------------------------------------------------------
 
     async def send_message(
@@ -43,17 +28,19 @@ class MessageOperations:
         delay_seconds: int | None = None,
         message_attributes: AttributeMap | None = None,
         message_system_attributes: AttributeMap | None = None,
+        message_deduplication_id: str | None = None,
+        message_group_id: str | None = None,
     ) -> dict[str, Any]:
         queue = await self._queues.find(ctx, queue_url)
-        sent = message.prepare(
-            queue,
-            ctx.now_ms,
-            ctx.principal.user_id,
-            message_body,
-            delay_seconds,
-            message_attributes,
-            message_system_attributes,
-        )
+        entry = {
+            "MessageBody": message_body,
+            "DelaySeconds": delay_seconds,
+            "MessageAttributes": message_attributes,
+            "MessageSystemAttributes": message_system_attributes,
+            "MessageDeduplicationId": message_deduplication_id,
+            "MessageGroupId": message_group_id,
+        }
+        sent = message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry)
         await self._send(queue, [sent], ctx.now_ms)
         return sent.answer
 
@@ -69,10 +56,9 @@ class MessageOperations:
         accepted: list[tuple[batch.Entry, message.Sent]] = []
         total_bytes = 0
         for entry in batch.check(entries, "SendMessageBatchRequestEntry"):
-            message.refuse_fifo_members("SendMessageBatch", entry)
             total_bytes += message.size_of(entry)
             try:
-                accepted.append((entry, self._prepare_entry(ctx, queue, entry)))
+                accepted.append((entry, message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry)))
             except AwsError as error:
                 results.fail(entry, error)
         if total_bytes > MAX_MESSAGE_BYTES:
@@ -83,98 +69,18 @@ class MessageOperations:
             results.succeed(entry, sent.answer)
         return results.answer()
 
-    def _prepare_entry(self, ctx: RequestContext, queue: Queue, entry: batch.Entry) -> message.Sent:
-        return message.prepare(
-            queue,
-            ctx.now_ms,
-            ctx.principal.user_id,
-            entry.get("MessageBody") or "",
-            entry.get("DelaySeconds"),
-            entry.get("MessageAttributes"),
-            entry.get("MessageSystemAttributes"),
-        )
-
     async def _send(self, queue: Queue, sent: Sequence[message.Sent], now_ms: int) -> None:
-        await self._messages.send(queue.record.messages, [one.row for one in sent], now_ms)
-        if self._polls.any(queue.arn):
-            for one in sent:
-                self._polls.wake_at(queue.arn, one.row.visible_at_ms)
-
-    # -- receiving --------------------------------------------------------------------------------------
-
-    async def receive_message(
-        self,
-        ctx: RequestContext,
-        *,
-        queue_url: str = "",
-        attribute_names: Sequence[str] | None = None,
-        message_system_attribute_names: Sequence[str] | None = None,
-        message_attribute_names: Sequence[str] | None = None,
-        max_number_of_messages: int = 1,
-        visibility_timeout: int | None = None,
-        wait_time_seconds: int | None = None,
-    ) -> dict[str, Any]:
-        queue = await self._queues.find(ctx, queue_url)
-        want = message.wanted(attribute_names, message_system_attribute_names, message_attribute_names)
-        if not 1 <= max_number_of_messages <= MAX_RECEIVED_MESSAGES:
-            raise errors.invalid_value(
-                max_number_of_messages, "MaxNumberOfMessages", "Must be between 1 and 10, if provided."
-            )
-        _check_range(visibility_timeout, "VisibilityTimeout", MAX_VISIBILITY_TIMEOUT_S)
-        _check_range(wait_time_seconds, "WaitTimeSeconds", MAX_WAIT_TIME_S)
-        wait_s = queue.record.wait_time_s if wait_time_seconds is None else wait_time_seconds
-        if wait_s:
-            queue, received = await self._long_poll(
-                ctx, queue_url, queue, max_number_of_messages, visibility_timeout, wait_s
-            )
+        rows = [one.row for one in sent]
+        if queue.record.fifo:
+            accepted = await self._fifo.send_once(queue.record.messages, rows, now_ms)
+            for one, (message_id, sequence) in zip(sent, accepted, strict=True):
+                one.answer["MessageId"] = message_id  # of a duplicate, the first one's
+                one.answer["SequenceNumber"] = message.sequence_number(sequence)
         else:
-            claimed = await self._claim(queue, max_number_of_messages, visibility_timeout)
-            if claimed is None:
-                raise errors.over_limit()
-            received = claimed
-        return {"Messages": [message.render(queue, one, want) for one in received] or None}
-
-    async def _long_poll(
-        self,
-        ctx: RequestContext,
-        queue_url: str,
-        queue: Queue,
-        limit: int,
-        visibility_timeout_s: int | None,
-        wait_s: int,
-    ) -> tuple[Queue, list[ReceivedMessage]]:
-        """The messages, and the queue as it was when they were claimed."""
-        deadline_ms = self._clock.now_ms() + wait_s * 1000
-        poll = self._polls.open(queue.arn)
-        try:
-            while True:
-                received = await self._claim(queue, limit, visibility_timeout_s)
-                # Too many in flight: a long poll waits where a short one fails (developer guide, "Quotas").
-                if received or not await poll.wait(deadline_ms, blocked=received is None):
-                    return queue, received or []
-                queue = await self._queues.find(ctx, queue_url)
-        finally:
-            poll.close()
-
-    async def _claim(
-        self, queue: Queue, limit: int, visibility_timeout_s: int | None
-    ) -> list[ReceivedMessage] | None:
-        record = queue.record
-        now_ms = self._clock.now_ms()
-        timeout_s = record.visibility_timeout_s if visibility_timeout_s is None else visibility_timeout_s
-        received = await self._messages.receive(
-            record.messages,
-            limit=limit,
-            now_ms=now_ms,
-            visibility_timeout_ms=timeout_s * 1000,
-            sent_after_ms=now_ms - record.retention_s * 1000,
-            in_flight_limit=MAX_IN_FLIGHT,
-        )
-        if received is not None and self._polls.any(queue.arn):
-            next_ms = await self._messages.next_visible_ms(record.messages)
-            if next_ms is not None:
-                self._polls.wake_at(queue.arn, next_ms)
-        return received
+            await self._standard.send(queue.record.messages, rows, now_ms)
+        if self._polls.any(queue.arn):
+            for row in rows:
+                self._polls.wake_at(queue.arn, row.visible_at_ms)
 
     # -- what a consumer does next ----------------------------------------------------------------------
 
@@ -182,8 +88,8 @@ class MessageOperations:
         self, ctx: RequestContext, *, queue_url: str = "", receipt_handle: str = ""
     ) -> None:
         queue = await self._queues.find(ctx, queue_url)
-        await self._messages.delete(queue.record.messages, [receipt.parse(queue, receipt_handle)])
-        self._polls.freed(queue.arn)
+        if await self._delete(queue, [receipt.parse(queue, receipt_handle)], ctx.now_ms):
+            raise errors.expired_receipt_handle(receipt_handle)
 
     async def delete_message_batch(
         self,
@@ -202,12 +108,21 @@ class MessageOperations:
                 accepted.append(entry)
             except AwsError as error:
                 results.fail(entry, error)
-        if receipts:
-            await self._messages.delete(queue.record.messages, receipts)
-            self._polls.freed(queue.arn)
-        for entry in accepted:
-            results.succeed(entry)
+        expired = await self._delete(queue, receipts, ctx.now_ms) if receipts else ()
+        for entry, one in zip(accepted, receipts, strict=True):
+            if one in expired:
+                results.fail(entry, errors.expired_receipt_handle(entry["ReceiptHandle"]))
+            else:
+                results.succeed(entry)
         return results.answer()
+
+    async def _delete(self, queue: Queue, receipts: Sequence[Receipt], now_ms: int) -> Collection[Receipt]:
+        """The receipts that a FIFO queue refuses."""
+        expired = await self._messages(queue).delete(queue.record.messages, receipts, now_ms)
+        self._polls.freed(queue.arn)
+        if queue.record.fifo:
+            self._polls.wake_at(queue.arn, now_ms)  # the next one of the group can be received
+        return expired
 
     async def change_message_visibility(
         self,
@@ -249,7 +164,7 @@ class MessageOperations:
             raise errors.invalid_value(
                 timeout_s, "VisibilityTimeout", "VisibilityTimeout must be an integer between 0 and 43200."
             )
-        changed = await self._messages.change_visibility(
+        changed = await self._messages(queue).change_visibility(
             queue.record.messages,
             parsed,
             now_ms=ctx.now_ms,
@@ -269,8 +184,3 @@ class MessageOperations:
                 "Total VisibilityTimeout for the message is beyond the limit [43200 seconds].",
             )
         self._polls.wake_at(queue.arn, ctx.now_ms + timeout_s * 1000)
-
-
-def _check_range(value: int | None, parameter: str, greatest: int) -> None:
-    if value is not None and not 0 <= value <= greatest:
-        raise errors.invalid_value(value, parameter, f"Must be >= 0 and <= {greatest}, if provided.")

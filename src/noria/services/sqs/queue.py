@@ -14,7 +14,17 @@ from noria.services.sqs.limits import MAX_CACHED_QUEUES
 from noria.store.base import Records
 
 KIND = "sqs-queue"
+DELETED = "sqs-deleted-queue"  # name → when, in ms
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
+OWNERS = frozenset(
+    (
+        "AddPermission", "DeleteQueue", "ListQueueTags", "RemovePermission", "SetQueueAttributes", "TagQueue",
+        "UntagQueue",
+    )
+)  # fmt: skip
+"""What only a queue's own account may do with it (developer guide, "Limitations of custom policies")."""
+ARN = re.compile(r"arn:aws[a-z-]*:sqs:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
 
 
 class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +33,9 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     messages: where its messages are in the store. A purge gives the queue a new place, so that it takes no
         time; the old one is emptied little by little.
     managed_sse: reported only, as AWS reports it; see docs/differences.md.
+    throughput_limit: reported only; nothing is throttled here.
+    dead_letters: the ARN of the dead-letter queue, or "".
+    redrive_allow, policy: JSON, or "".
     """
 
     messages: int
@@ -35,6 +48,14 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     visibility_timeout_s: int = 30
     managed_sse: bool = True
     purged_ms: int = 0
+    fifo: bool = False
+    content_deduplication: bool = False
+    deduplication_scope: str = "queue"
+    throughput_limit: str = "perQueue"
+    dead_letters: str = ""
+    max_receives: int = 0
+    redrive_allow: str = ""
+    policy: str = ""
     tags: dict[str, str] = {}
 
 
@@ -85,10 +106,7 @@ class Queues:
 
     async def find(self, ctx: RequestContext, queue_url: str) -> Queue:
         """Raises QueueDoesNotExist, InvalidAddress, MissingParameter, AccessDenied."""
-        generation = self._records.generation()
-        if generation != self._generation or len(self._found) >= MAX_CACHED_QUEUES:
-            self._found.clear()
-            self._generation = generation
+        self._refresh()
         key = (ctx.account, ctx.region, queue_url)
         queue = self._found.get(key)
         if queue is None:
@@ -96,6 +114,12 @@ class Queues:
             if self._records.generation() == self._generation:
                 self._found[key] = queue
         return queue
+
+    def _refresh(self) -> None:
+        generation = self._records.generation()
+        if generation != self._generation or len(self._found) >= MAX_CACHED_QUEUES:
+            self._found.clear()
+            self._generation = generation
 
     async def _find(self, ctx: RequestContext, queue_url: str) -> Queue:
         if not queue_url:
@@ -106,13 +130,27 @@ class Queues:
         queue = await self.get(account, ctx.region, name)
         if queue is None:
             raise errors.no_such_queue()
-        if account != ctx.account:
+        if account != ctx.account and ctx.operation in OWNERS:
             raise errors.foreign_queue(ctx.principal.arn, f"sqs:{ctx.operation}", queue.arn)
         return queue
 
     async def get(self, account: str, region: str, name: str) -> Queue | None:
         stored = await self._records.get(KIND, account, region, name)
         return None if stored is None else _queue(account, region, name, stored)
+
+    async def by_arn(self, arn: str) -> Queue | None:
+        """Cached as `find` is; None for what is no queue's ARN, too."""
+        self._refresh()
+        key = ("", "", arn)
+        queue = self._found.get(key)
+        if queue is None:
+            parts = ARN.fullmatch(arn)
+            if parts is None:
+                return None
+            queue = await self.get(parts[2], parts[1], parts[3])
+            if queue is not None and self._records.generation() == self._generation:
+                self._found[key] = queue
+        return queue
 
     async def create(self, account: str, region: str, name: str, record: QueueRecord) -> bool:
         return await self._records.insert(KIND, account, region, name, _encode(record))
@@ -126,6 +164,17 @@ class Queues:
     async def delete(self, queue: Queue) -> bool:
         return await self._records.delete(KIND, queue.account, queue.region, queue.name)
 
+    async def deleted_ms(self, account: str, region: str, name: str) -> int:
+        """When the queue was last deleted; 0 where that is not known."""
+        return int(await self._records.get(DELETED, account, region, name) or 0)
+
+    async def remember_deleted(self, queue: Queue, now_ms: int, forgotten_ms: int) -> None:
+        """Remember when its name became free, and forget what was deleted before `forgotten_ms`."""
+        for name, deleted in await self._records.list(DELETED, queue.account, queue.region):
+            if name == queue.name or int(deleted) < forgotten_ms:
+                await self._records.delete(DELETED, queue.account, queue.region, name)
+        await self._records.insert(DELETED, queue.account, queue.region, queue.name, str(now_ms).encode())
+
     async def names(self, ctx: RequestContext, *, prefix: str, after: str, limit: int) -> list[str]:
         rows = await self._records.list(
             KIND, ctx.account, ctx.region, prefix=prefix, after=after, limit=limit
@@ -136,11 +185,22 @@ class Queues:
         """Every queue of every account and region."""
         queues = []
         for account, region in await self._records.owners(KIND):
-            after = ""
-            while rows := await self._records.list(KIND, account, region, after=after):
-                queues += [_queue(account, region, name, stored) for name, stored in rows]
-                after = rows[-1][0]
+            queues += await self.of(account, region)
         return queues
+
+    async def of(self, account: str, region: str) -> list[Queue]:
+        """All the queues of an account and region."""
+        queues: list[Queue] = []
+        after = ""
+        while rows := await self._records.list(KIND, account, region, after=after):
+            queues += [_queue(account, region, name, stored) for name, stored in rows]
+            after = rows[-1][0]
+        return queues
+
+    async def sources_of(self, dead_letters: Queue) -> list[Queue]:
+        """The queues that have it as their dead-letter queue."""
+        queues = await self.of(dead_letters.account, dead_letters.region)
+        return [queue for queue in queues if queue.record.dead_letters == dead_letters.arn]
 
 
 def _queue(account: str, region: str, name: str, stored: bytes) -> Queue:

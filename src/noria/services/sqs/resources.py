@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from noria.auth.authorize import Resource
+from noria.policy.document import parse_resource_policy
 from noria.services.sqs.queue import Queues
 from noria.store.base import Records
 
@@ -17,4 +18,7 @@ class QueueResources:
         """arn: ``arn:aws:sqs:REGION:ACCOUNT:NAME``."""
         _, _, _, region, account, name = arn.split(":", 5)
         queue = await self._queues.get(account, region, name)
-        return Resource(tags=queue.record.tags) if queue is not None else None
+        if queue is None:
+            return None
+        policy = parse_resource_policy(queue.record.policy) if queue.record.policy else None
+        return Resource(policy, queue.record.tags)

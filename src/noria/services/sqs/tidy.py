@@ -8,8 +8,7 @@ import logging
 from noria.clock import Clock, Timer
 from noria.services.sqs.limits import TIDY_INTERVAL_S
 from noria.services.sqs.queue import Queues
-from noria.store.base import StoreError
-from noria.store.messages import Messages
+from noria.store.base import Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +16,10 @@ log = logging.getLogger(__name__)
 class Tidier:
     """Runs in the background, every minute and when asked to; a start does what a crash left undone."""
 
-    def __init__(self, queues: Queues, messages: Messages, clock: Clock) -> None:
+    def __init__(self, queues: Queues, store: Store, clock: Clock) -> None:
         self._queues = queues
-        self._messages = messages
+        self._messages = store.messages
+        self._fifo = store.fifo_messages
         self._clock = clock
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -51,9 +51,8 @@ class Tidier:
             self._timer = self._clock.call_later(TIDY_INTERVAL_S, self.soon)
 
     async def tidy(self) -> None:
-        found = (
-            await self._messages.queues()
-        )  # before the records: a queue's record is older than its messages
+        # Before the records: a queue's record is older than its messages.
+        found = await self._messages.queues()
         if not found:
             return
         kept = {queue.record.messages: queue.record for queue in await self._queues.all()}
@@ -62,4 +61,6 @@ class Tidier:
             if record is None:
                 await self._messages.drop(queue)
             else:
-                await self._messages.expire(queue, self._clock.now_ms() - record.retention_s * 1000)
+                now_ms = self._clock.now_ms()
+                messages = self._fifo if record.fifo else self._messages
+                await messages.expire(queue, now_ms - record.retention_s * 1000, now_ms)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from noria.store.sqlite import log_events, messages, records
+from noria.store.sqlite import log_events, message_schema, records
 from noria.store.sqlite.engine import SqliteEngine
+from noria.store.sqlite.fifo import SqliteFifoMessages
 from noria.store.sqlite.log_events import SqliteLogEvents
 from noria.store.sqlite.messages import SqliteMessages
 from noria.store.sqlite.records import SqliteRecords
 
-MIGRATIONS = (records.SCHEMA, log_events.SCHEMA, messages.SCHEMA)
+MIGRATIONS = (records.SCHEMA, log_events.SCHEMA, message_schema.SCHEMA, message_schema.GROUPS_SCHEMA)
 
 
 class SqliteStore:
@@ -20,6 +21,7 @@ class SqliteStore:
         self._engine = SqliteEngine(path, MIGRATIONS)
         self.records = SqliteRecords(self._engine)
         self.messages = SqliteMessages(self._engine)
+        self.fifo_messages = SqliteFifoMessages(self._engine)
         self.log_events = SqliteLogEvents(self._engine)
 
     async def start(self) -> None:
