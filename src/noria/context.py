@@ -20,6 +20,8 @@ class Principal(msgspec.Struct, frozen=True):
     session_policies: JSON documents that narrow a session.
     role_arn: of the role (or user) behind a session, with its path.
     session_tags: (key, value) of the tags that a session was given.
+    transitive_tags: keys of those that a role's session hands on to the roles that it assumes.
+    federating_id: the unique id of the user behind a federated one.
     session_conditions: (condition key, value) that a session has in all of its requests, e.g.
         ``lambda:SourceFunctionArn``.
     """
@@ -33,6 +35,8 @@ class Principal(msgspec.Struct, frozen=True):
     role_arn: str = ""
     session_tags: tuple[tuple[str, str], ...] = ()
     session_conditions: tuple[tuple[str, str], ...] = ()
+    transitive_tags: tuple[str, ...] = ()
+    federating_id: str = ""
 
 
 class RequestContext(msgspec.Struct):

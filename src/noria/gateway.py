@@ -115,14 +115,14 @@ class Gateway:
         route = codec.route(request)
         operation = route.operation
         service = codec.service.name
+        bound = self._services[service].get(operation.name)
+        if bound is None:  # said before the signature, which some operations do not have
+            raise not_implemented(operation.name)
         request.abandonable = operation.name in ABANDONABLE
         is_large = len(request.body) > LARGE_BODY_BYTES
         if is_large:
             request.body_sha256 = await asyncio.to_thread(_sha256, request.body)
         ctx = await self.authenticate(request, request_id, service, operation.name, codec.protocol)
-        bound = self._services[service].get(operation.name)
-        if bound is None:
-            raise not_implemented(operation.name)
         if is_large:
             params = await asyncio.to_thread(codec.decode, request, operation, route.uri_params)
         else:

@@ -207,7 +207,14 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
     [
         ("lambda", "ListLayers", {}),
         ("iam", "CreateVirtualMFADevice", {"VirtualMFADeviceName": "m"}),
-        ("sts", "GetSessionToken", {}),
+        (
+            "sts",
+            "AssumeRoot",
+            {
+                "TargetPrincipal": ACCOUNT,
+                "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"},
+            },
+        ),
         ("logs", "DescribeMetricFilters", {}),
     ],
 )

@@ -26,6 +26,7 @@ from noria.errors import AwsError
 FILE_NAME = "credentials.json"
 KEY_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # AWS's ids are base 32
 KEY_ID_LENGTH = 20
+LONG_TERM, TEMPORARY = "AKIA", "ASIA"  # how their ids begin
 UNIQUE_ID_LENGTH = 21
 SECRET_LENGTH = 40
 SERVER_KEY_BYTES = 32
@@ -99,7 +100,7 @@ def _secret(entropy: bytes) -> str:
 
 def generate_root_credentials(account: str) -> RootCredentials:
     server_key = base64.b64encode(secrets.token_bytes(SERVER_KEY_BYTES)).decode()
-    return RootCredentials(account, access_key_id("AKIA", account), new_secret(), server_key)
+    return RootCredentials(account, access_key_id(LONG_TERM, account), new_secret(), server_key)
 
 
 def load_root_credentials(data_dir: Path) -> RootCredentials | None:
@@ -197,7 +198,7 @@ class Credentials:
     def issue(self, principal: Principal, now_ms: int, duration_s: int) -> SessionCredentials:
         """Keys that prove `principal` until `duration_s` seconds from now."""
         expires_at_ms = now_ms + duration_s * 1000
-        session = _Session(access_key_id("ASIA", principal.account), now_ms, expires_at_ms, principal)
+        session = _Session(access_key_id(TEMPORARY, principal.account), now_ms, expires_at_ms, principal)
         payload = zlib.compress(msgspec.json.encode(session))
         token = base64.urlsafe_b64encode(self._seal(b"token", payload) + payload).decode()
         return SessionCredentials(session.access_key_id, self._session_secret(token), token, expires_at_ms)

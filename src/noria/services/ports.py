@@ -33,6 +33,7 @@ class RoleView(msgspec.Struct, frozen=True):
     role_id: str
     trust: Policy
     max_session_s: int
+    tags: Mapping[str, str] = {}
 
 
 class RoleDirectory(Protocol):
@@ -45,7 +46,16 @@ class RoleDirectory(Protocol):
 
 
 class RolePermissions(Protocol):
-    """The one evaluator, for AssumeRole. Implemented by auth."""
+    """The one evaluator, for STS. Implemented by auth."""
+
+    async def require(
+        self,
+        ctx: RequestContext,
+        action: str,
+        resource: str,
+        conditions: Mapping[str, ContextValue] | None = None,
+    ) -> None:
+        """Raise AccessDenied unless ctx.principal may do `action`."""
 
     async def allows_with_trust(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from noria.auth.credentials import access_key_account, access_key_id, new_secret
+from noria.auth.credentials import LONG_TERM, access_key_account, access_key_id, new_secret
 from noria.context import RequestContext
 from noria.errors import not_implemented
 from noria.services.iam import errors, limits
@@ -32,7 +32,7 @@ class AccessKeyOperations:
         """The only answer that holds the secret."""
         name = _user(ctx, user_name)
         user = await self._store.users.get(ctx.account, name)
-        key = AccessKey(access_key_id("AKIA", ctx.account), new_secret(), ctx.now_ms // 1000)
+        key = AccessKey(access_key_id(LONG_TERM, ctx.account), new_secret(), ctx.now_ms // 1000)
 
         def add(user: User) -> User:
             if len(user.keys) >= limits.ACCESS_KEYS_PER_USER:

@@ -137,7 +137,7 @@ class IamDirectory:
         if role is None:
             return None
         trust = _trust_policy(role.trust)
-        return RoleView(role.arn, role.account, role.name, role.role_id, trust, role.max_session_s)
+        return RoleView(role.arn, role.account, role.name, role.role_id, trust, role.max_session_s, role.tags)
 
     async def policy_document(self, policy_arn: str, account: str) -> str | None:
         """Raises ValidationError for what is no ARN of a managed policy."""
@@ -151,4 +151,4 @@ def user_principal(user: User) -> Principal:
 
 def behind(principal: Principal) -> str:
     """The unique id of the role or user whose policies apply."""
-    return principal.user_id.partition(":")[0]
+    return principal.federating_id or principal.user_id.partition(":")[0]

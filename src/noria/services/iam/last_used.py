@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from noria.auth.credentials import LONG_TERM
 from noria.context import Principal
 from noria.services.iam.repository import REGION
 from noria.store.base import Records
@@ -33,7 +34,7 @@ class LastUsed:
 
     def note(self, principal: Principal, access_key_id: str, service: str, region: str, now_ms: int) -> None:
         """A request was proven to be the principal's."""
-        if principal.kind == "user" and access_key_id.startswith("AKIA"):
+        if principal.kind == "user" and access_key_id.startswith(LONG_TERM):
             used = access_key_id
         elif principal.kind == "assumed-role":
             used = principal.user_id.partition(":")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Any
 
 from noria.auth.credentials import Credentials, SessionCredentials
 from noria.clock import Clock
@@ -13,7 +13,14 @@ ASSUME_ROLE = "sts:AssumeRole"
 SERVICE_SESSION_S = 12 * 3600  # the longest that a role's session can be; its environment asks again before
 
 
-def session_principal(role: RoleView, session_name: str, session_policies: tuple[str, ...] = ()) -> Principal:
+def session_principal(
+    role: RoleView,
+    session_name: str,
+    session_policies: tuple[str, ...] = (),
+    tags: tuple[tuple[str, str], ...] = (),
+    transitive_tags: tuple[str, ...] = (),
+    conditions: tuple[tuple[str, str], ...] = (),
+) -> Principal:
     return Principal(
         "assumed-role",
         role.account,
@@ -22,7 +29,20 @@ def session_principal(role: RoleView, session_name: str, session_policies: tuple
         role.name,
         session_policies,
         role.arn,
+        tags,
+        conditions,
+        transitive_tags,
     )
+
+
+def shown_credentials(issued: SessionCredentials) -> dict[str, Any]:
+    """As STS's answers show them."""
+    return {
+        "AccessKeyId": issued.access_key_id,
+        "SecretAccessKey": issued.secret_access_key,
+        "SessionToken": issued.session_token,
+        "Expiration": issued.expires_at_ms // 1000,
+    }
 
 
 class RoleSessions:
@@ -52,8 +72,7 @@ class RoleSessions:
         role = await self._trusting(role_arn, service_principal_name)
         if role is None:
             return None
-        principal = session_principal(role, session_name)
-        principal = msgspec.structs.replace(principal, session_conditions=conditions)
+        principal = session_principal(role, session_name, conditions=conditions)
         issued = self._credentials.issue(principal, self._clock.now_ms(), SERVICE_SESSION_S)
         return _session(issued, principal)
 
