@@ -120,3 +120,16 @@ async def test_a_store_that_fails_loses_lines_and_nothing_else() -> None:
     os.write(pipe.fd, b"one\n")
     assert await pipe.events() == []
     assert not pipe.log.is_full
+
+
+async def test_the_tail_of_a_log_is_all_that_is_kept_of_it() -> None:
+    function_log = Pipe().log
+    function_log.start_tail()
+    for number in range(100_000):
+        function_log.write(f"line {number}\n")
+        assert len(function_log._tail or b"") <= 4096
+    function_log.write("without an end")
+    tail = function_log.take_tail()
+    assert len(tail) == 4096
+    assert tail.endswith(b"line 99998\nline 99999\nwithout an end\n")
+    assert function_log.take_tail() == b""

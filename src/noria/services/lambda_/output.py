@@ -39,7 +39,7 @@ class FunctionLog:
         self._pending_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
-        self._tail: list[str] | None = None
+        self._tail: bytearray | None = None
         self.on_room: Callable[[], None] = lambda: None
 
     @property
@@ -50,18 +50,18 @@ class FunctionLog:
         self._events.append((self._clock.now_ms(), text))
         self._pending_bytes += len(text)
         if self._tail is not None:
-            self._tail.append(text)
+            self._tail += (text if text.endswith("\n") else text + "\n").encode()
+            del self._tail[:-TAIL_BYTES]
         if self._flushing is None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_DELAY_S, self.flush)
 
     def start_tail(self) -> None:
-        """Collect what is written from here on."""
-        self._tail = []
+        """Collect the last 4 KB of what is written from here on."""
+        self._tail = bytearray()
 
     def take_tail(self) -> bytes:
-        """The last 4 KB of it."""
-        texts, self._tail = self._tail or [], None
-        return "".join(t if t.endswith("\n") else t + "\n" for t in texts).encode()[-TAIL_BYTES:]
+        tail, self._tail = self._tail or b"", None
+        return bytes(tail)
 
     def flush(self) -> None:
         """Hand what is there to the store, without waiting."""
