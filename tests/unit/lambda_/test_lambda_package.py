@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
+import random
 import stat
 import struct
 import zipfile
@@ -73,39 +76,6 @@ async def test_devices_pipes_and_sockets_are_refused(packages: PackageStore, kin
         await packages.add(entry("dev", mode=kind | 0o644), "build")
 
 
-@pytest.mark.parametrize(
-    "target", [b"/etc/passwd", b"../outside", b"a/../../outside", b"", b"\xff", b"x" * 2000]
-)
-async def test_a_symbolic_link_that_leaves_the_package_is_refused(
-    packages: PackageStore, target: bytes
-) -> None:
-    with pytest.raises(AwsError, match="Could not unzip"):
-        await packages.add(entry("link", target, stat.S_IFLNK | 0o777), "build")
-
-
-async def test_a_symbolic_link_inside_the_package_stays_one(packages: PackageStore) -> None:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        link = zipfile.ZipInfo("bin/tool")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "../lib/tool.py")
-        archive.writestr("lib/tool.py", "x = 1\n")
-    root = await packages.task_root(await packages.add(data.getvalue(), "build"))
-    assert os.readlink(root / "bin/tool") == "../lib/tool.py"
-    assert (root / "bin/tool").read_text() == "x = 1\n"
-
-
-async def test_no_file_is_written_through_a_link(packages: PackageStore) -> None:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        link = zipfile.ZipInfo("d")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        archive.writestr(link, "e")
-        archive.writestr("d/file", "x")
-    with pytest.raises(AwsError, match="Could not unzip"):
-        await packages.add(data.getvalue(), "build")
-
-
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 async def test_of_two_entries_with_one_name_the_last_counts(packages: PackageStore) -> None:
     data = io.BytesIO()
@@ -132,6 +102,57 @@ async def test_what_is_no_zip_is_refused(packages: PackageStore, data: bytes) ->
 async def test_an_empty_upload_is_refused(packages: PackageStore) -> None:
     with pytest.raises(AwsError, match="Uploaded file must be a non-empty zip"):
         await packages.add(b"", "build")
+
+
+async def test_a_zip_whose_beginning_is_cut_off_is_refused(packages: PackageStore) -> None:
+    with pytest.raises(AwsError) as caught:
+        await packages.add(zipped({"app.py": "x = 1\n"})[10:], "build")
+    assert (caught.value.status, caught.value.message) == (400, BAD_ZIP)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("corrupt", [False, True])
+async def test_methods_other_than_stored_and_deflated_are_refused(
+    packages: PackageStore, method: int, corrupt: bool
+) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", method) as archive:
+        archive.writestr("app.py", b"x = 1\n" * 100)
+    content = bytearray(data.getvalue())
+    if corrupt:
+        content[60:70] = b"\xff" * 10
+    with pytest.raises(AwsError) as caught:
+        await packages.add(bytes(content), "build")
+    assert (caught.value.status, caught.value.message) == (400, BAD_ZIP)
+
+
+async def test_whatever_is_wrong_with_a_zip_it_is_the_clients_fault(
+    packages: PackageStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = random.Random(25)
+    whole = zipped({"app.py": "x = 1\n" * 20, "lib/b.py": "y = 2\n"})
+    for number in range(500):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            data[chance.randrange(len(data))] = chance.choice([0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)])
+        with contextlib.suppress(AwsError):  # bad_zip, or the size; anything else is raised
+            await packages.add(bytes(data), str(number))
+    # A zip that is no longer one never counts as the disk's failure.
+    assert "could not be kept" not in caplog.text
+
+
+async def test_a_full_disk_is_the_servers_fault(
+    packages: PackageStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(AwsError) as caught:
+        await packages.add(zipped({"app.py": "x"}), "build")
+    assert (caught.value.code, caught.value.status) == ("ServiceException", 500)
+    assert caught.value.message == "The package could not be kept: No space left on device"
+    assert files_under(tmp_path / "code") == []
 
 
 async def test_a_wrong_checksum_is_refused(packages: PackageStore) -> None:

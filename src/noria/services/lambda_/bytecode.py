@@ -14,21 +14,30 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 120.0
-# The sources are a stranger's: their compiler is another process, with a bound, which ends with its server.
+# The sources are a stranger's: their compiler is another process, with a bound, which ends with its server
+# and follows no symbolic link.
 SCRIPT = """
-import compileall, os, resource, sys
+import compileall, os, resource, stat, sys
+def is_directory(path):
+    return os.path.lexists(path) and stat.S_ISDIR(os.lstat(path).st_mode)
 server = os.getppid()
 os.nice(10)
 resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
 for folder, _, names in os.walk(sys.argv[1], topdown=False):
+    cache = os.path.join(folder, "__pycache__")
+    if os.path.lexists(cache) and not is_directory(cache):
+        continue
     os.chmod(folder, 0o755)
+    if is_directory(cache):
+        os.chmod(cache, 0o755)
     for name in names:
         if os.getppid() != server:
             sys.exit()
-        if name.endswith(".py"):
-            compileall.compile_file(os.path.join(folder, name), quiet=2)
-    for made in (os.path.join(folder, "__pycache__"), folder):
-        if os.path.isdir(made):
+        path = os.path.join(folder, name)
+        if name.endswith(".py") and not os.path.islink(path):
+            compileall.compile_file(path, quiet=2)
+    for made in (cache, folder):
+        if is_directory(made):
             os.chmod(made, 0o555)
 """
 

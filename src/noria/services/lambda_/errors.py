@@ -54,6 +54,10 @@ def bad_zip() -> AwsError:
     )
 
 
+def package_not_kept(reason: str) -> AwsError:
+    return AwsError("ServiceException", f"The package could not be kept: {reason}", 500, members=SERVICE)
+
+
 def empty_zip() -> AwsError:
     return invalid_parameter("Uploaded file must be a non-empty zip")
 

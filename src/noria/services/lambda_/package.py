@@ -8,15 +8,19 @@ read-only, what functions see as their task root). ``unpacked`` names the boot o
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import hashlib
+import logging
 import os
 import shutil
 import stat
 import struct
 import tempfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,12 +28,29 @@ from noria.services.lambda_ import errors
 from noria.services.lambda_.bytecode import compile_package
 from noria.services.lambda_.limits import CENTRAL_DIRECTORY_BYTES, UNZIPPED_BYTES, ZIPPED_BYTES
 
+log = logging.getLogger(__name__)
+
 END_OF_CENTRAL_DIRECTORY = struct.Struct("<4s4H2LH")
 LONGEST_COMMENT = 0xFFFF
 NAME_BYTES = 255  # of one path component, on every file system in use
 PATH_BYTES = 2048
 COPY_BYTES = 1 << 16
 SYMLINK_TARGET_BYTES = 1024
+LINKS = 10_000  # ours: of one package; each is resolved
+STEPS = 1000  # ours: of resolving a link; more is a loop, or meant to take long
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # those of every zip tool; others are no zip to AWS
+# What `zipfile` raises over bytes that are none, RuntimeError for encrypted ones, ValueError for names that
+# are no text, struct.error and OverflowError for numbers that cannot be.
+NOT_A_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def check_zip(data: bytes) -> None:
@@ -55,8 +76,12 @@ def unpack(zip_path: Path, target: Path) -> None:
             if sum(info.file_size for info in infos) > UNZIPPED_BYTES:
                 raise errors.invalid_parameter(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
             _Unpacking(archive, target).run(infos)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise errors.bad_zip() from error  # RuntimeError: it is encrypted; ValueError: names that are no text
+    except NOT_A_ZIP as error:
+        raise errors.bad_zip() from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that is zipfile's seek to where nothing can be
+            raise
+        raise errors.bad_zip() from error
 
 
 class _Unpacking:
@@ -66,13 +91,14 @@ class _Unpacking:
         self._archive = archive
         self._target = target
         self._left_bytes = UNZIPPED_BYTES
-        self._links: list[tuple[PurePosixPath, str]] = []
+        self._links: dict[PurePosixPath, str] = {}
 
     def run(self, infos: list[zipfile.ZipInfo]) -> None:
         self._target.mkdir()
         for info in infos:
             self._entry(info)
-        for path, target in self._links:
+        _check_links(self._links)
+        for path, target in self._links.items():
             link = self._target / path
             if link.is_dir() and not link.is_symlink():
                 raise zipfile.BadZipFile(f"{path} is a link and a directory")
@@ -86,13 +112,15 @@ class _Unpacking:
         kind = stat.S_IFMT(mode)
         if kind not in {0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
             raise zipfile.BadZipFile("devices, pipes and sockets do not belong in a package")
+        if info.compress_type not in METHODS:
+            raise zipfile.BadZipFile(f"{info.filename} is compressed by method {info.compress_type}")
         try:
             if info.is_dir() or kind == stat.S_IFDIR:
                 (self._target / path).mkdir(parents=True, exist_ok=True)
                 return
             (self._target / path).parent.mkdir(parents=True, exist_ok=True)
             if kind == stat.S_IFLNK:
-                self._links.append((path, self._link_target(info, path)))
+                self._links[path] = self._link_target(info)
             else:
                 self._file(info, self._target / path, mode)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
@@ -112,19 +140,48 @@ class _Unpacking:
                 raise errors.invalid_parameter(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
             target.write(chunk)
 
-    def _link_target(self, info: zipfile.ZipInfo, path: PurePosixPath) -> str:
-        """A link may point to another place of the package, relatively."""
+    def _link_target(self, info: zipfile.ZipInfo) -> str:
         if info.file_size > SYMLINK_TARGET_BYTES:
             raise zipfile.BadZipFile("the target of a symbolic link is too long")
         target = self._archive.read(info).decode()
-        depth = len(path.parent.parts)
-        for part in PurePosixPath(target).parts:
-            depth += -1 if part == ".." else 1
-            if depth < 0 or part == "/" or "\0" in part:
-                raise zipfile.BadZipFile(f"the symbolic link {path} leaves the package")
-        if not target:
-            raise zipfile.BadZipFile(f"the symbolic link {path} has no target")
+        if not target or "\0" in target:
+            raise zipfile.BadZipFile("a symbolic link has no target")
         return target
+
+
+def _check_links(links: Mapping[PurePosixPath, str]) -> None:
+    """A link may point to another place of the package, relatively, also through other links: never out."""
+    if len(links) > LINKS:
+        raise zipfile.BadZipFile("too many symbolic links")
+    targets = {_folded(str(path)): PurePosixPath(target).parts for path, target in links.items()}
+    for path in links:
+        if _leaves(path, targets):
+            raise zipfile.BadZipFile(f"the symbolic link {path} leaves the package")
+
+
+def _leaves(link: PurePosixPath, targets: Mapping[str, tuple[str, ...]]) -> bool:
+    """Follow a link as the kernel would. The directories that links lie in are none themselves."""
+    at = [""]  # the paths, from the package's root to where we are
+    pending = list(reversed(link.parts))
+    for _ in range(STEPS):
+        if not pending:
+            return False
+        part = pending.pop()
+        if part == "..":
+            at.pop()
+        else:
+            at.append(_folded(f"{at[-1]}/{part}".lstrip("/")))
+            if (target := targets.get(at[-1])) is not None:
+                at.pop()
+                pending += reversed(target)
+        if part == "/" or not at:
+            return True
+    return True
+
+
+def _folded(path: str) -> str:
+    """Some file systems take names that differ in this only for the same."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _safe_path(name: str) -> PurePosixPath:
@@ -157,6 +214,16 @@ def boot_id() -> str:
         return str(os.getpid())
 
 
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    """A disk that is full or broken is the server's failure, not the package's."""
+    try:
+        yield
+    except OSError as error:
+        log.error("a package could not be kept: %s", error)
+        raise errors.package_not_kept(error.strerror or str(error)) from error
+
+
 class PackageStore:
     """The code directory. Files are handled on threads, the references on the event loop."""
 
@@ -187,7 +254,8 @@ class PackageStore:
         self.hold(sha256, holder)
         try:
             async with self._lock(sha256):
-                await asyncio.to_thread(self._add, sha256, data)
+                with _disk():
+                    await asyncio.to_thread(self._add, sha256, data)
                 self._unpacked.add(sha256)
         except BaseException:
             await self.release(sha256, holder)
@@ -207,7 +275,8 @@ class PackageStore:
                 remove_tree(Path(scratch) / "task")
             return hashlib.sha256(data).hexdigest()
 
-        return await asyncio.to_thread(check)
+        with _disk():
+            return await asyncio.to_thread(check)
 
     def _lock(self, sha256: str) -> asyncio.Lock:
         return self._locks[int(sha256[0], 16)]
@@ -253,7 +322,8 @@ class PackageStore:
         final = self._directory / sha256
         if sha256 not in self._unpacked:
             async with self._lock(sha256):
-                await asyncio.to_thread(self._unpack_again, final)
+                with _disk():
+                    await asyncio.to_thread(self._unpack_again, final)
             self._unpacked.add(sha256)
         return final / "task"
 
