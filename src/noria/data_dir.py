@@ -7,10 +7,19 @@ It holds ``noria.db`` (the store), ``code/`` (functions' packages), ``credential
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import stat
+import time
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+
+log = logging.getLogger(__name__)
+
+CLAIM_WITHIN_S = 0.2  # a command that looks whether a server runs holds the lock for microseconds
+CLAIM_EVERY_S = 0.02
 
 
 class DataDirError(Exception):
@@ -22,7 +31,7 @@ class RunningServer(msgspec.Struct, frozen=True):
 
     url: str
     region: str
-    pid: int
+    pid: Annotated[int, msgspec.Meta(gt=0)]
     data_dir: str
 
 
@@ -37,21 +46,23 @@ class DataDir:
         """Create the directory and lock it. Raises DataDirError."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self.path)
             fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DataDirError(f"cannot write to the data directory {self.path}: {error.strerror}") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(fd)
-            running = running_server(self.path)
-            at = f" at {running.url} (process {running.pid})" if running else ""
-            raise DataDirError(f"the data directory {self.path} is in use by another server{at}") from error
-        self._lock_fd = fd
+        for _ in range(round(CLAIM_WITHIN_S / CLAIM_EVERY_S)):
+            if _lock(fd):
+                self._lock_fd = fd
+                return
+            time.sleep(CLAIM_EVERY_S)
+        os.close(fd)
+        running = running_server(self.path)
+        at = f" at {running.url} (process {running.pid})" if running else ""
+        raise DataDirError(f"the data directory {self.path} is in use by another server{at}")
 
     def publish(self, url: str, region: str) -> None:
         """Tell the command line where the server is."""
-        publish_server(self.path, RunningServer(url, region, os.getpid(), str(self.path)))
+        publish_server(self.path, RunningServer(url, region, os.getpid(), str(self.path.absolute())))
 
     def release(self) -> None:
         (self.path / "server.json").unlink(missing_ok=True)
@@ -67,11 +78,59 @@ def publish_server(directory: Path, server: RunningServer) -> None:
     temporary.replace(directory / "server.json")
 
 
-def running_server(directory: Path) -> RunningServer | None:
-    """The server that serves this data directory; None where none does (its file may be a killed one's)."""
+def published_server(directory: Path) -> RunningServer | None:
+    """What ``server.json`` says, be it true or not."""
     try:
-        server = msgspec.json.decode((directory / "server.json").read_bytes(), type=RunningServer)
-        os.kill(server.pid, 0)
+        return msgspec.json.decode((directory / "server.json").read_bytes(), type=RunningServer)
     except (OSError, msgspec.MsgspecError):
         return None
-    return server
+
+
+def running_server(directory: Path) -> RunningServer | None:
+    """The server that serves this data directory; None where none does: the file may be a killed one's.
+
+    Its process must live and its data directory be locked: either alone may be another's.
+    """
+    server = published_server(directory)
+    if server is None:
+        return None
+    try:
+        os.kill(server.pid, 0)
+        return server if _is_locked(Path(server.data_dir)) else None
+    except (OSError, OverflowError):
+        return None
+
+
+def _is_locked(directory: Path) -> bool:
+    fd = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return not _lock(fd)
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int) -> bool:
+    """Whether the lock is ours now, until `fd` is closed."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def make_private(path: Path) -> None:
+    """Take from others what they may do with a file or directory of Noria's, and say so. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        if not mode & 0o077:
+            return
+        if mode & stat.S_ISVTX:
+            log.warning("%s is everybody's (mode %o); choose a directory of your own", path, mode)
+            return
+        os.fchmod(fd, mode & 0o700)
+        log.warning(
+            "%s was open to others (mode %o); it is yours alone now (mode %o)", path, mode, mode & 0o700
+        )
+    finally:
+        os.close(fd)

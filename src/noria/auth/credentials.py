@@ -21,6 +21,7 @@ from typing import Protocol
 import msgspec
 
 from noria.context import Principal, root_principal
+from noria.data_dir import make_private
 from noria.errors import AwsError
 
 FILE_NAME = "credentials.json"
@@ -122,6 +123,8 @@ def open_root_credentials(data_dir: Path, account: str) -> RootCredentials:
     Raises OSError, and ValueError for a file that is broken.
     """
     found = load_root_credentials(data_dir)
+    if found is not None:
+        make_private(data_dir / FILE_NAME)
     if found is not None and found.account == account:
         return found
     if found is None:

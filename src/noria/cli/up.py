@@ -25,7 +25,7 @@ from noria.app import App, StartError
 from noria.cli import STARTED_S
 from noria.clock import SystemClock
 from noria.config import Settings, default_data_dir
-from noria.data_dir import RunningServer, publish_server, running_server
+from noria.data_dir import RunningServer, publish_server, published_server, running_server
 
 OPEN_FILES = 65_536  # 10,000 connections, and six for each of 1,000 execution environments, several times
 EXIT_CANNOT_START = 2
@@ -109,7 +109,7 @@ def _findable(directory: Path, server: RunningServer) -> Iterator[None]:
     try:
         yield
     finally:
-        if running_server(directory) == server:
+        if published_server(directory) == server:
             (directory / "server.json").unlink(missing_ok=True)
 
 

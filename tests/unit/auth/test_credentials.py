@@ -176,6 +176,17 @@ def test_another_account_keeps_the_key(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
 
 
+def test_a_file_that_others_can_read_is_closed_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = open_root_credentials(tmp_path, ACCOUNT)
+    (tmp_path / FILE_NAME).chmod(0o644)
+    assert open_root_credentials(tmp_path, ACCOUNT) == made
+    assert stat.S_IMODE((tmp_path / FILE_NAME).stat().st_mode) == 0o600
+    said = f"{tmp_path}/{FILE_NAME} was open to others (mode 644); it is yours alone now (mode 600)"
+    assert caplog.messages == [said]
+
+
 def test_a_broken_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text("{")
     with pytest.raises(ValueError, match="is not a credentials file of Noria"):
