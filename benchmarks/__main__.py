@@ -57,6 +57,13 @@ CONTENDERS = """\
     type=click.IntRange(10),
     help="Warm invocations and triggered messages, a contender and round.",
 )
+@click.option(
+    "--messages",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1_000),
+    help="Through a trigger, a contender and round.",
+)
 @click.option("--no-peer", is_flag=True, help="Without MiniStack; such a run only prints.")
 @click.option(
     "--output",
@@ -65,7 +72,15 @@ CONTENDERS = """\
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where a complete run writes its results.",
 )
-def main(only: tuple[str, ...], rounds: int, seconds: int, samples: int, no_peer: bool, output: Path) -> None:
+def main(
+    only: tuple[str, ...],
+    rounds: int,
+    seconds: int,
+    samples: int,
+    messages: int,
+    no_peer: bool,
+    output: Path,
+) -> None:
     """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about five minutes.
 
     Rounds are interleaved: each contender runs a round of a section before any runs the next, from a fresh
@@ -76,9 +91,8 @@ def main(only: tuple[str, ...], rounds: int, seconds: int, samples: int, no_peer
         if not no_peer:
             click.echo("installing MiniStack, if it is not there yet…", err=True)
             install_ministack()
-        results = _measure(
-            only or tuple(SECTIONS), Plan(rounds, seconds, samples), without=(MINISTACK,) if no_peer else ()
-        )
+        plan = Plan(rounds, seconds, samples, messages)
+        results = _measure(only or tuple(SECTIONS), plan, without=(MINISTACK,) if no_peer else ())
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
     click.echo(report.table(results))

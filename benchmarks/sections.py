@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks import triggers
 from benchmarks.functions import create_function, create_role, create_trigger, wait_until
 from benchmarks.load import percentile, post
 from benchmarks.servers import EPHEMERAL, LIMIT, MINISTACK, NORIA, BenchmarkError, Contender, Server
@@ -29,11 +30,15 @@ Figures = dict[str, float]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How long a round takes. seconds: of load; samples: invocations and sends that are timed one by one."""
+    """How long a round takes.
+
+    seconds: of load. samples: invocations and sends that are timed one by one. messages: through a trigger.
+    """
 
     rounds: int
     seconds: int
     samples: int
+    messages: int
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -166,6 +171,19 @@ def trigger(server: Server, plan: Plan) -> Figures:
     return {"trigger_p50": percentile(samples_ms, 50), "trigger_p99": percentile(samples_ms, 99)}
 
 
+def drain(server: Server, plan: Plan) -> Figures:
+    messages = plan.messages if server.contender is NORIA else plan.messages // 10
+    return {"drained": triggers.throughput(server, messages)}
+
+
+def drain_large(server: Server, plan: Plan) -> Figures:
+    return {"drained_large": triggers.throughput(server, plan.messages, **triggers.LARGE)}
+
+
+def beside(server: Server, plan: Plan) -> Figures:
+    return {"beside_idle": 100 * triggers.beside_idle(server, plan.messages // 2)}
+
+
 def _handled_at_s(logs: Any) -> dict[str, float]:
     """By message body: when the handler first had it."""
     handled: dict[str, float] = {}
@@ -187,4 +205,7 @@ SECTIONS = {
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
     "cold": Section((NORIA, MINISTACK), cold),
     "trigger": Section((NORIA, MINISTACK), trigger),
+    "drain": Section((NORIA, MINISTACK), drain),
+    "drain-large": Section((NORIA,), drain_large),
+    "beside": Section((NORIA,), beside),
 }

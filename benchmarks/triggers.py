@@ -26,7 +26,7 @@ def throughput(server: Server, messages: int, **mapping: Any) -> float:
     sqs, lambda_client = server.client("sqs"), server.client("lambda")
     create_function(lambda_client, "counter", "count", create_role(server))
     queue_url = sqs.create_queue(QueueName="benchmark")["QueueUrl"]
-    fill(server, queue_url, messages)
+    messages = fill(server, queue_url, messages)
     started_s = time.perf_counter()
     create_trigger(server, lambda_client, queue_url, "counter", **mapping)
     took_s = _empty_s(sqs, queue_url) - started_s
@@ -55,12 +55,13 @@ def beside_idle(server: Server, messages: int) -> float:
 def _rate(server: Server, sqs: Any, queue_url: str, messages: int) -> float:
     """While it is being filled and emptied."""
     started_s = time.perf_counter()
-    fill(server, queue_url, messages)
+    messages = fill(server, queue_url, messages)
     return messages / (_empty_s(sqs, queue_url) - started_s)
 
 
-def fill(server: Server, queue_url: str, messages: int) -> None:
-    """With requests that are signed once, so that the sender is not what is measured."""
+def fill(server: Server, queue_url: str, messages: int) -> int:
+    """With requests that are signed once, so that the sender is not what is measured. How many were sent."""
+    requests = messages // BATCH // SENDERS
     entries = [{"Id": str(number), "MessageBody": BODY} for number in range(BATCH)]
     body = json.dumps({"QueueUrl": queue_url, "Entries": entries}).encode()
     headers = server.signed_headers("SendMessageBatch", body)
@@ -69,7 +70,7 @@ def fill(server: Server, queue_url: str, messages: int) -> None:
     def send() -> None:
         connection = http.client.HTTPConnection(HOST, server.port, timeout=60)
         with contextlib.closing(connection):
-            for _ in range(messages // BATCH // SENDERS):
+            for _ in range(requests):
                 connection.request("POST", "/", body, headers)
                 response = connection.getresponse()
                 answer = response.read()
@@ -84,6 +85,7 @@ def fill(server: Server, queue_url: str, messages: int) -> None:
         sender.join()
     if failures:
         raise BenchmarkError(f"{server.contender.name} refused a message: {failures[0]}")
+    return requests * SENDERS * BATCH
 
 
 def _empty_s(sqs: Any, queue_url: str) -> float:

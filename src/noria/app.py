@@ -129,6 +129,7 @@ class App:
             store, settings, clock, roles, authorizer, sink, gateway.call, lambda: self.url
         )
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
+        functions.taggable["event-source-mapping"] = triggers.tagged
         iam = IamApi(store.records, last_used)
         sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from importlib.metadata import distribution
 
@@ -10,9 +11,10 @@ from tests.support.aws import QUEUE_EXECUTION, Aws, eventually, unique
 
 # Fails a message the first time that it is received, where its body says so.
 CONSUMER = """
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+import aws_lambda_powertools.utilities.batch as batch
+from aws_lambda_powertools.utilities.batch import process_partial_response
 
-processor = BatchProcessor(event_type=EventType.SQS)
+processor = PROCESSOR
 
 def handle(record):
     attempt = record.attributes.approximate_receive_count
@@ -27,11 +29,11 @@ LIBRARIES = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 EMPTY = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
 
 
-def package() -> bytes:
+def package(processor: str) -> bytes:
     """The consumer and what it imports, as one would zip it for AWS."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("app.py", CONSUMER)
+        archive.writestr("app.py", CONSUMER.replace("PROCESSOR", processor))
         for library in LIBRARIES:
             for file in distribution(library).files or ():
                 if file.suffix == ".py" and ".." not in file.parts:  # scripts lie elsewhere
@@ -39,38 +41,70 @@ def package() -> bytes:
     return buffer.getvalue()
 
 
-def test_a_batch_processor_reports_its_failures_and_gets_only_these_again(aws: Aws) -> None:
-    url, arn = aws.queue(VisibilityTimeout="2")
+def consumer(aws: Aws, arn: str, processor: str) -> str:
+    """The name of a function that is triggered by the queue."""
     name = unique("powertools")
     aws.functions.create_function(
         FunctionName=name,
         Runtime="python3.11",
         Role=aws.role(QUEUE_EXECUTION),
         Handler="app.handler",
-        Code={"ZipFile": package()},
+        Code={"ZipFile": package(processor)},
         Timeout=2,
         MemorySize=256,
     )
     aws.functions.get_waiter("function_active_v2").wait(FunctionName=name)
-    entries = [
-        {"Id": str(number), "MessageBody": f'{{"number":{number},"fails":{str(number % 3 == 0).lower()}}}'}
-        for number in range(9)
-    ]
-    aws.sqs.send_message_batch(QueueUrl=url, Entries=entries)
     aws.functions.create_event_source_mapping(
         EventSourceArn=arn, FunctionName=name, FunctionResponseTypes=["ReportBatchItemFailures"]
     )
+    return name
 
-    def depth() -> bool:
+
+def attempts(aws: Aws, function: str, count: int) -> list[tuple[int, int]]:
+    """(number, receive) of each message that was handled or failed, in order, once there are so many."""
+
+    def found() -> list[tuple[int, int]] | None:
+        lines = [line.split() for line in aws.log_lines(function) if line.startswith("attempt ")]
+        tried = [(json.loads(body)["number"], int(receive)) for _, body, receive in lines]
+        return tried if len(tried) >= count else None
+
+    return eventually(found, f"{count} attempts in the log")
+
+
+def emptied(aws: Aws, url: str) -> None:
+    def is_empty() -> bool:
         answer = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(EMPTY))
         return bool(answer["Attributes"] == EMPTY)
 
-    eventually(depth, "the queue emptied")
+    eventually(is_empty, "the queue emptied")
 
-    def attempts() -> list[str] | None:
-        lines = [line.split() for line in aws.log_lines(name) if line.startswith("attempt ")]
-        return sorted(f"{body} {count}" for _, body, count in lines) if len(lines) >= 12 else None
 
-    first = [f"{entry['MessageBody']} 1" for entry in entries]
-    again = [f"{entry['MessageBody']} 2" for entry in entries if '"fails":true' in entry["MessageBody"]]
-    assert eventually(attempts, "every attempt in the log") == sorted(first + again)
+def body(number: int, fails: bool) -> str:
+    return json.dumps({"number": number, "fails": fails}, separators=(",", ":"))
+
+
+def test_a_batch_processor_reports_its_failures_and_gets_only_these_again(aws: Aws) -> None:
+    url, arn = aws.queue(VisibilityTimeout="2")
+    entries = [{"Id": str(number), "MessageBody": body(number, number % 3 == 0)} for number in range(9)]
+    aws.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    name = consumer(aws, arn, "batch.BatchProcessor(event_type=batch.EventType.SQS)")
+    emptied(aws, url)
+    first = [(number, 1) for number in range(9)]
+    assert sorted(attempts(aws, name, 12)) == sorted([*first, (0, 2), (3, 2), (6, 2)])
+
+
+def test_a_fifo_processor_stops_at_a_failure_and_gets_the_rest_in_order_again(aws: Aws) -> None:
+    url, arn = aws.queue(f"{unique('queue')}.fifo", FifoQueue="true", VisibilityTimeout="2")
+    entries = [
+        {
+            "Id": str(number),
+            "MessageBody": body(number, number == 2),
+            "MessageGroupId": "g",
+            "MessageDeduplicationId": str(number),
+        }
+        for number in range(5)
+    ]
+    aws.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    name = consumer(aws, arn, "batch.SqsFifoPartialProcessor()")
+    emptied(aws, url)
+    assert attempts(aws, name, 6) == [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 2)]

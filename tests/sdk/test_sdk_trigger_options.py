@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
-from tests.support.aws import QUEUE_EXECUTION, Aws, eventually, refused
+from tests.support.aws import ACCOUNT, QUEUE_EXECUTION, Aws, eventually, refused
 
 CONSUMER = """
 import json
@@ -99,3 +100,89 @@ def test_maximum_concurrency_bounds_how_many_run_at_once(aws: Aws) -> None:
     lines = aws.log_of(name, 8)
     began_s = sorted(float(line.split()[1]) for line in lines if line.startswith("ran "))
     assert all(later - earlier >= 0.29 for earlier, later in zip(began_s, began_s[2:], strict=False))
+
+
+def test_a_mapping_has_tags_as_recorded_from_aws(aws: Aws) -> None:
+    _, arn = aws.queue()
+    name = aws.function(CONSUMER, aws.role(QUEUE_EXECUTION))
+    mapping = aws.functions.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName=name, Tags={"A": "tag-a"}
+    )["EventSourceMappingArn"]
+
+    def tags() -> dict[str, str]:
+        listed: dict[str, str] = aws.functions.list_tags(Resource=mapping)["Tags"]
+        return listed
+
+    assert tags() == {"A": "tag-a"}
+    aws.functions.tag_resource(Resource=mapping, Tags={"A": "tag-a", "B": "tag-b", "C": "tag-c"})
+    aws.functions.tag_resource(Resource=mapping, Tags={"C": "tag-c-newsuffix", "D": "tag-d"})
+    assert tags() == {"A": "tag-a", "B": "tag-b", "C": "tag-c-newsuffix", "D": "tag-d"}
+    aws.functions.untag_resource(Resource=mapping, TagKeys=["A"])
+    aws.functions.untag_resource(Resource=mapping, TagKeys=["B", "C"])
+    aws.functions.untag_resource(Resource=mapping, TagKeys=["F"])
+    assert tags() == {"D": "tag-d"}
+    aws.functions.untag_resource(Resource=mapping, TagKeys=["D", "F"])
+    assert tags() == {}
+    unknown = mapping[:-12] + "0" * 12
+    with refused(404, "ResourceNotFoundException", f"Event source mapping not found: {unknown}"):
+        aws.functions.list_tags(Resource=unknown)
+
+
+def test_versions_and_aliases_are_targets_as_recorded_from_aws(aws: Aws) -> None:
+    url, arn = aws.queue()
+    source = "def handler(event, context):\n    print('arn', context.invoked_function_arn)\n"
+    name = aws.function(source, aws.role(QUEUE_EXECUTION))
+    version = aws.functions.publish_version(FunctionName=name)
+    aws.functions.get_waiter("published_version_active").wait(FunctionName=name, Qualifier="1")
+    alias = aws.functions.create_alias(FunctionName=name, Name="myalias", FunctionVersion="1")
+    for target in (f"{name}:1", version["FunctionArn"], f"{name}:myalias", alias["AliasArn"]):
+        created = aws.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=target)
+        assert created["FunctionArn"] == f"{aws_arn(name)}:{target.rpartition(':')[2]}"
+        aws.sqs.send_message(QueueUrl=url, MessageBody="x")
+        eventually(lambda: is_empty(aws, url), "the queue emptied")
+        aws.functions.delete_event_source_mapping(UUID=created["UUID"])
+    with refused(400, "InvalidParameterValueException", "Function does not exist"):
+        aws.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=f"{name}:none")
+
+
+def aws_arn(name: str) -> str:
+    return f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
+
+
+def test_reserved_concurrency_makes_batches_wait_and_costs_no_receive(aws: Aws) -> None:
+    url, arn = aws.queue()
+    source = (
+        "import time\n"
+        "def handler(event, context):\n"
+        "    print('count', event['Records'][0]['attributes']['ApproximateReceiveCount'])\n"
+        "    time.sleep(0.1)\n"
+    )
+    name = aws.function(source, aws.role(QUEUE_EXECUTION))
+    aws.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    send(aws, url, [str(number) for number in range(10)])
+    aws.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=name, BatchSize=1)
+    eventually(lambda: is_empty(aws, url), "the queue emptied")
+    counts = [line.split()[1] for line in aws.log_of(name, 10) if line.startswith("count ")]
+    assert counts == ["1"] * 10
+
+
+def test_handlers_that_hang_hold_up_no_other_mapping(aws: Aws) -> None:
+    stuck_url, stuck_arn = aws.queue()
+    url, arn = aws.queue()
+    role = aws.role(QUEUE_EXECUTION)
+    source = "import time\ndef handler(event, context):\n    time.sleep(6)\n"
+    stuck = aws.function(source, role, Timeout=10)
+    quick = aws.function(CONSUMER, role)
+    send(aws, stuck_url, [str(number) for number in range(60)])
+    mapping = aws.functions.create_event_source_mapping(
+        EventSourceArn=stuck_arn, FunctionName=stuck, BatchSize=1
+    )
+    aws.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=quick)
+    for number in range(5):
+        began_s = time.monotonic()
+        aws.sqs.send_message(QueueUrl=url, MessageBody=str(number))
+        eventually(lambda: is_empty(aws, url), "the other queue emptied")
+        assert time.monotonic() - began_s < 3
+    assert not is_empty(aws, stuck_url)
+    aws.functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    aws.functions.delete_function(FunctionName=stuck)

@@ -45,6 +45,15 @@ def test_a_mark_is_held_against_the_median_of_the_rounds() -> None:
     assert report.reached(SENDS, {"Noria": {"sends": [799.0]}, "MiniStack": peer}) is False
 
 
+def test_a_mark_may_be_a_rate_and_a_ratio_too() -> None:
+    drained = next(measure for measure in MEASURES if measure.key == "drained")
+    assert report.reached(drained, {"Noria": {"drained": [8000.0]}}) is True
+    assert report.reached(drained, {"Noria": {"drained": [7999.0]}}) is False
+    results = {"Noria": {"drained": [9000.0]}, "MiniStack": {"drained": [2000.0]}}
+    assert report.reached(drained, results) is False
+    assert "≥ 8,000 /s, ≥ 5 ×: **missed**" in report.table(results)
+
+
 def test_a_table_shows_medians_with_their_spread_ratios_and_missed_marks() -> None:
     results = {
         "Noria": {"warm_p50": [4.0, 3.5, 5.25]},
@@ -71,7 +80,9 @@ def test_every_measure_with_a_mark_says_what_it_means() -> None:
     assert all(measure.meaning for measure in MEASURES)
     assert {m.key: (m.mark, m.against_peer) for m in MEASURES if m.mark} == {
         "ready": (0.5, False), "idle": (80, False), "sends": (8, True),
-        "warm_p50": (3, False), "cold_p50": (80, False), "trigger_p50": (10, False),
+        "warm_p50": (3, False), "cold_p50": (80, False), "trigger_p50": (5, False),
+        "trigger_p99": (20, False), "drained": (8_000, False), "drained_large": (20_000, False),
+        "beside_idle": (95, False),
     }  # fmt: skip
 
 

@@ -58,6 +58,7 @@ async def test_create_answers_as_aws_does(world: World) -> None:
         (f"{ACCOUNT}:function:consumer", FUNCTION_ARN),
         (FUNCTION_ARN, FUNCTION_ARN),
         ("consumer:$LATEST", f"{FUNCTION_ARN}:$LATEST"),
+        (f"{FUNCTION_ARN}:live", f"{FUNCTION_ARN}:live"),
     ],
 )
 async def test_a_function_may_be_named_in_every_form(world: World, name: str, arn: str) -> None:
@@ -65,6 +66,20 @@ async def test_a_function_may_be_named_in_every_form(world: World, name: str, ar
     world.queue.send("x")
     await settle()
     assert world.bodies() == [["x"]]
+    assert world.invoked == [arn.removesuffix(":$LATEST")]
+
+
+async def test_tags_are_kept_through_changes_of_the_mapping(world: World) -> None:
+    created = await world.create(tags={"a": "1"})
+    arn, uuid = created["EventSourceMappingArn"], created["UUID"]
+    assert await world.api.tagged.tags(arn) == {"a": "1"}
+    await world.api.tagged.change_tags(arn, lambda old: {**old, "b": "2"})
+    await world.api.update_event_source_mapping(world.ctx, uuid=uuid, batch_size=2)
+    assert await world.api.tagged.tags(arn) == {"a": "1", "b": "2"}
+    unknown = f"{arn[:-12]}000000000000"
+    with pytest.raises(AwsError, match=f"Event source mapping not found: {unknown}") as error:
+        await world.api.tagged.tags(unknown)
+    assert (error.value.code, error.value.status) == ("ResourceNotFoundException", 404)
 
 
 async def test_states_follow_what_is_asked_for(world: World) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.triggers.world import ACCOUNT, QUEUE_ARN, World, settle
+from tests.unit.triggers.world import ACCOUNT, FIFO_ARN, QUEUE_ARN, World, settle
 
 from noria.errors import AwsError
 from noria.services.triggers.event import Received, cut, payload
@@ -485,3 +485,19 @@ async def test_a_backlog_is_polled_for_all_places_side_by_side(world: World) -> 
     assert most == 4  # the fifth delivers
     assert sorted(int(body) for bodies in world.bodies() for body in bodies) == list(range(200))
     assert receiving == 1  # the long poll of an idle queue
+
+
+@pytest.mark.parametrize(("arn", "delivered"), [(QUEUE_ARN, ["01234", "56"]), (FIFO_ARN, ["01234"])])
+async def test_what_follows_a_failed_part_of_a_batch_waits_in_a_fifo_queue_only(
+    world: World, arn: str, delivered: list[str]
+) -> None:
+    async def fail(event: dict[str, Any]) -> Any:
+        raise ValueError
+
+    world.handler = fail
+    for number in range(7):
+        world.queue.send(str(number) * 1_048_576, MD5OfBody="")
+    await world.create(event_source_arn=arn)
+    await settle()
+    assert ["".join(body[0] for body in bodies) for bodies in world.bodies()] == delivered
+    assert len(world.queue.messages) == 7

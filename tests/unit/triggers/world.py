@@ -16,6 +16,7 @@ from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:activity25"
+FIFO_ARN = f"{QUEUE_ARN}.fifo"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:consumer"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/Activity25Role"
 
@@ -93,6 +94,7 @@ class World:
         self.timeout = 3
         self.trusts_lambda = True
         self.room = True
+        self.invoked: list[str] = []
         self.rights = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
         self.sessions = 0
         self.deleted_in: list[int] = []  # sizes of DeleteMessageBatch requests
@@ -125,10 +127,10 @@ class World:
     # ports.Functions
 
     async def exists(self, function_arn: str) -> bool:
-        return function_arn.startswith(FUNCTION_ARN) and self.role is not None
+        return function_arn in (FUNCTION_ARN, f"{FUNCTION_ARN}:live") and self.role is not None
 
     async def role_arn(self, function_arn: str) -> str | None:
-        return self.role if function_arn == FUNCTION_ARN else None
+        return self.role if await self.exists(function_arn) else None
 
     async def timeout_s(self, function_arn: str) -> int | None:
         return self.timeout if await self.exists(function_arn) else None
@@ -137,7 +139,7 @@ class World:
         return self.room
 
     async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
-        assert function_arn == FUNCTION_ARN
+        self.invoked.append(function_arn)
         event = json.loads(payload)
         self.events.append(event)
         try:
@@ -175,7 +177,9 @@ class World:
     async def allows(
         self, principal: Principal, action: str, resource: str, conditions: Mapping[str, str] | None = None
     ) -> bool:
-        return principal.name == "Activity25Role" and action in self.rights and resource == QUEUE_ARN
+        return (
+            principal.name == "Activity25Role" and action in self.rights and resource in (QUEUE_ARN, FIFO_ARN)
+        )
 
     # ports.Caller
 
@@ -189,7 +193,7 @@ class World:
         via_service: str = "",
     ) -> dict[str, Any]:
         assert (region, service, via_service) == (REGION, "sqs", "lambda.amazonaws.com")
-        assert params["queue_url"].endswith(f"/{ACCOUNT}/activity25")
+        assert params["queue_url"].removesuffix(".fifo").endswith(f"/{ACCOUNT}/activity25")
         action = {"DeleteMessageBatch": "sqs:DeleteMessage"}.get(operation, f"sqs:{operation}")
         if not await self.allows(principal, action, QUEUE_ARN):
             raise AwsError("AccessDeniedException", f"{principal.name} may not {action}", 403)

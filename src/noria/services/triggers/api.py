@@ -20,6 +20,7 @@ from noria.services.triggers.fleet import Fleet
 from noria.services.triggers.mapping import Mapping, MappingTable
 from noria.services.triggers.names import function_arn, name_of, parse_queue
 from noria.services.triggers.source import Surroundings
+from noria.services.triggers.tagging import MappingTags
 from noria.store.base import Records
 
 Options = Dict[str, Any]
@@ -42,6 +43,7 @@ class TriggersApi:
         self._fleet = Fleet(Surroundings(functions, roles, caller, clock))
         self._clock = clock
         self._changing = asyncio.Lock()  # a queue and a function have one mapping, also when two ask at once
+        self.tagged = MappingTags(self._mappings, self._changing)
 
     async def start(self) -> None:
         """Every enabled mapping polls again."""

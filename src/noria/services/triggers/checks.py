@@ -17,7 +17,7 @@ from noria.services.triggers.limits import (
     MIN_POLLERS,
 )
 from noria.services.triggers.mapping import Mapping
-from noria.services.triggers.names import Queue, name_of, parse_queue, unqualified
+from noria.services.triggers.names import Queue, parse_queue, unqualified
 
 # What Lambda calls on the queue as the execution role.
 QUEUE_OPERATIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
@@ -30,9 +30,7 @@ class Checks(msgspec.Struct, frozen=True):
     caller: Caller
 
     async def function_exists(self, function_arn: str) -> None:
-        arn = unqualified(function_arn)
-        versioned = ":" in name_of(arn)  # there are no versions and aliases yet
-        if versioned or not await self.functions.exists(arn):
+        if not await self.functions.exists(unqualified(function_arn)):
             raise errors.no_such_function()
 
     async def role_may_poll(self, function_arn: str, queue: Queue, session_name: str) -> None:

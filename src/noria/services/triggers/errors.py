@@ -85,3 +85,7 @@ def two_scaling_modes() -> AwsError:
 
 def no_destinations() -> AwsError:
     return invalid_parameter("Unsupported DestinationConfig parameter for given event source mapping type.")
+
+
+def tagged_mapping_not_found(arn: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Event source mapping not found: {arn}", 404, members=USER)
