@@ -162,6 +162,8 @@ class App:
         )
 
         def route(request: Request) -> Awaitable[Response]:
+            if (answer := functions.web(request)) is not None:
+                return answer
             return own.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
         await calls.start()

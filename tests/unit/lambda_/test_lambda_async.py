@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.unit.lambda_.conftest import ACCOUNT, REGION, Lambda, until
 
-from noria.clock import ManualClock, SystemClock
+from noria.clock import ManualClock
 from noria.errors import AwsError
 from noria.services.lambda_.async_invoke import KIND
 from noria.services.lambda_.payload import check_payload, parse_client_context
@@ -93,7 +93,8 @@ async def test_an_accepted_event_survives_the_server(
     await service.invoke({"file": str(file), "failures": 0}, invocation_type="Event")
     await service.stop()
     assert attempts(file) == []
-    again = Lambda(tmp_path, SystemClock())
+    again = Lambda(tmp_path, ManualClock())
+    again.roles.lifetime_s = 10**9
     await again.start()
     await until(lambda: len(attempts(file)) == 1, "it ran after the restart")
     await settled(again)

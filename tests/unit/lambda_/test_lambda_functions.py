@@ -63,7 +63,7 @@ async def test_a_function_becomes_active(service: Lambda) -> None:
     await service.active()
     found = await service.api.get_function(service.ctx(), function_name="f")
     configuration = found["Configuration"]
-    assert found["Code"] == {"RepositoryType": "S3"}
+    assert found["Code"]["RepositoryType"] == "S3"
     assert (configuration["State"], configuration["LastUpdateStatus"]) == ("Active", "Successful")
     assert "StateReason" not in configuration
     assert configuration["RevisionId"] != created["RevisionId"]

@@ -10,7 +10,7 @@ import msgspec
 
 from noria.context import RequestContext
 from noria.errors import not_implemented
-from noria.services.lambda_ import checks, errors
+from noria.services.lambda_ import checks, errors, settings
 from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.core import Core
 from noria.services.lambda_.functions import is_version
@@ -45,6 +45,12 @@ class LambdaApi:
         environment: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         architectures: list[str] | None = None,
+        ephemeral_storage: settings.Member = None,
+        tracing_config: settings.Member = None,
+        dead_letter_config: settings.Member = None,
+        logging_config: settings.Member = None,
+        snap_start: settings.Member = None,
+        vpc_config: settings.Member = None,
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name)
         if reference.account != ctx.account:
@@ -57,15 +63,21 @@ class LambdaApi:
             )
         await self._core.check_runtime(runtime)
         data = checks.zip_file(code)
-        variables = checks.environment_variables(environment)
+        given = settings.fields(
+            environment=checks.environment_variables(environment),
+            ephemeral_storage=ephemeral_storage,
+            tracing_config=tracing_config,
+            dead_letter_config=dead_letter_config,
+            logging_config=logging_config,
+            snap_start=snap_start,
+            vpc_config=vpc_config,
+        )
         checks.check_memory_size(memory_size)
         checks.check_timeout(timeout)
         checks.check_tags(tags or {})
         await self._core.check_role(ctx, reference.name, role)
         if await self._core.functions.get(ctx.account, ctx.region, reference.name) is not None:
             raise errors.function_exists(reference.name)
-        await self._core.check_code_storage(ctx, len(data))
-        build_id = str(uuid.uuid4())
         function = Function(
             account=ctx.account,
             region=ctx.region,
@@ -76,26 +88,38 @@ class LambdaApi:
             description=description,
             timeout_s=timeout,
             memory_size_mb=memory_size,
-            environment=variables,
             tags=dict(tags or {}),
             architecture=checks.architecture(architectures),
-            code_sha256=await self._packages.add(data, build_id),
+            code_sha256="",
             code_size_bytes=len(data),
             last_modified_ms=self._core.clock.now_ms(),
             revision_id=str(uuid.uuid4()),
-            build_id=build_id,
+            build_id=str(uuid.uuid4()),
+            **given,
         )
+        return await self._create(ctx, function, data, publish=publish)
+
+    async def _create(
+        self, ctx: RequestContext, function: Function, data: bytes, *, publish: bool
+    ) -> dict[str, Any]:
+        if function.dead_letter_arn:
+            await self._core.destinations.check_dead_letter(function)
+        await self._core.check_code_storage(ctx, len(data))
+        sha256 = await self._packages.add(data, function.build_id)
+        function = msgspec.structs.replace(function, code_sha256=sha256)
         return configuration(await self._control.create(function, publish=publish))
 
     async def get_function(
         self, ctx: RequestContext, *, function_name: str, qualifier: str | None = None
     ) -> dict[str, Any]:
-        """Without Code.Location: there is nothing yet that a URL could point to."""
         reference = resolve(ctx, function_name, qualifier)
         function = await self._control.find(reference)
         answer: dict[str, Any] = {
             "Configuration": configuration(function, reference.qualifier),
-            "Code": {"RepositoryType": "S3"},
+            "Code": {
+                "RepositoryType": "S3",
+                "Location": self._core.downloads.url(ctx.base_url, function.code_sha256),
+            },
         }
         if function.tags:
             answer["Tags"] = function.tags
@@ -202,18 +226,16 @@ class LambdaApi:
         memory_size: int | None = None,
         environment: Mapping[str, Any] | None = None,
         runtime: str | None = None,
+        ephemeral_storage: settings.Member = None,
+        tracing_config: settings.Member = None,
+        dead_letter_config: settings.Member = None,
+        logging_config: settings.Member = None,
+        snap_start: settings.Member = None,
+        vpc_config: settings.Member = None,
         revision_id: str | None = None,
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name)
-        changes: dict[str, Any] = {
-            "role": role,
-            "handler": handler,
-            "description": description,
-            "timeout_s": timeout,
-            "memory_size_mb": memory_size,
-            "environment": checks.environment_variables(environment),
-            "runtime": runtime,
-        }
+        variables = checks.environment_variables(environment)
         if runtime is not None:
             await self._core.check_runtime(runtime)
         if memory_size is not None:
@@ -223,9 +245,27 @@ class LambdaApi:
         old = await self._control.for_update(reference, revision_id)
         if role is not None:
             await self._core.check_role(ctx, reference.name, role)
-        given = {member: value for member, value in changes.items() if value is not None}
-        build_id = str(uuid.uuid4())
-        new = msgspec.structs.replace(old, **given, **self._next_build(build_id))
+        plain: dict[str, Any] = {
+            "role": role,
+            "handler": handler,
+            "description": description,
+            "timeout_s": timeout,
+            "memory_size_mb": memory_size,
+            "runtime": runtime,
+        }
+        given = {member: value for member, value in plain.items() if value is not None} | settings.fields(
+            environment=variables,
+            ephemeral_storage=ephemeral_storage,
+            tracing_config=tracing_config,
+            dead_letter_config=dead_letter_config,
+            logging_config=logging_config,
+            snap_start=snap_start,
+            vpc_config=vpc_config,
+            old_logging=old.logging,
+        )
+        new = msgspec.structs.replace(old, **given, **self._next_build(str(uuid.uuid4())))
+        if new.dead_letter_arn and (dead_letter_config is not None or role is not None):
+            await self._core.destinations.check_dead_letter(new)
         self._control.hold(new)
         await self._control.update(old, new)
         return configuration(new)

@@ -2,7 +2,8 @@
 
 An event is a record of the store until then. A function's error is retried twice, after one and two
 minutes; being throttled, or the machine's own failure, is retried with growing pauses for up to six hours
-(AWS's defaults).
+(AWS's defaults, which an event invoke configuration narrows). How it ended goes to the destination that the
+configuration names, and a failed event to the function's dead-letter queue.
 """
 
 from __future__ import annotations
@@ -10,19 +11,27 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from noria.clock import Clock, Timer
+from noria.clock import Timer
 from noria.errors import AwsError
 from noria.services.lambda_ import errors
-from noria.services.lambda_.functions import FunctionTable
-from noria.services.lambda_.invocation import Outcome, Work
+from noria.services.lambda_.concurrency import Concurrency
+from noria.services.lambda_.core import Core
+from noria.services.lambda_.event_configs import (
+    DEFAULT,
+    Ended,
+    EventConfig,
+    dead_letter_attributes,
+    invocation_record,
+)
+from noria.services.lambda_.functions import qualified
+from noria.services.lambda_.invocation import Work
 from noria.services.lambda_.limits import EVENT_RETRY_DELAYS_S, EVENT_WORKERS
-from noria.services.lambda_.models import Function
+from noria.services.lambda_.models import LATEST, Function, function_arn
 from noria.services.lambda_.names import Reference
-from noria.store.base import Records, StoreError
+from noria.store.base import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +39,6 @@ KIND = "lambda-event"
 LISTED_AT_ONCE = 20  # an event may have 1 MB
 WAITING_EVENTS = 100_000  # a few hundred bytes of memory each; more are throttled
 SYSTEM_RETRY_S = (1.0, 300.0)  # doubled from the first to the second
-MAXIMUM_AGE_S = 21_600.0
 
 Key = tuple[str, str, str]  # account, region, record's name
 
@@ -57,17 +65,13 @@ _decode = msgspec.msgpack.Decoder(Event).decode
 class AsyncInvoker:
     """Holds the keys of waiting events in the order of their times; payloads stay in the store."""
 
-    def __init__(
-        self,
-        records: Records,
-        functions: FunctionTable,
-        clock: Clock,
-        invoke: Callable[[Function, Work], Awaitable[Outcome]],
-    ) -> None:
-        self._records = records
-        self._functions = functions
-        self._clock = clock
-        self._invoke = invoke
+    def __init__(self, core: Core, concurrency: Concurrency) -> None:
+        self._records = core.records
+        self._functions = core.functions
+        self._configs = core.event_configs
+        self._destinations = core.destinations
+        self._clock = core.clock
+        self._concurrency = concurrency
         self._waiting: list[tuple[int, Key]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
@@ -137,47 +141,76 @@ class AsyncInvoker:
         if value is None:  # its account was emptied
             return
         event = _decode(value)
-        function = await self._functions.route(Reference(account, region, event.function, event.qualifier))
+        reference = Reference(account, region, event.function, event.qualifier)
+        function = await self._functions.route(reference)
         if function is None:
             await self._records.delete(KIND, account, region, name)
             return
+        qualifier = event.qualifier or LATEST
+        config = await self._configs.get(account, region, qualified(event.function, qualifier)) or DEFAULT
+        result = await self._attempt(function, event, config)
+        if result is None:
+            return  # the server stops, and it stays in the store
+        if isinstance(result, Event):
+            if await self._records.replace(KIND, *key, _encode(result), expected=value):
+                heapq.heappush(self._waiting, (result.due_ms, key))
+            return
+        await self._report(function, event, config, result)
+        await self._records.delete(KIND, *key)
+
+    async def _attempt(self, function: Function, event: Event, config: EventConfig) -> Event | Ended | None:
+        """The event to try again, or how it ended; None where it did not come to it."""
+        reservations = await self._concurrency.reservations(function.account, function.region)
+        if reservations.functions.get(function.name) == 0:
+            return Ended("ZeroReservedConcurrency", event.failures, function.version, None)
+        if self._clock.now_ms() - event.accepted_ms > config.age_ms:
+            return Ended("EventAgeExceeded", event.failures, function.version, None)
         work = Work(event.request_id, event.arn, event.payload, event.client_context)
         try:
-            outcome = await self._invoke(function, work)
+            outcome = await self._concurrency.invoke(function, work)
         except AwsError as error:
             if self._stopping:
-                return  # it stays in the store
+                return None
             log.info("asynchronous invocation %s did not reach its function: %s", event.request_id, error)
             again = self._after_throttle(event)
-        else:
-            if not outcome.function_error:
-                await self._records.delete(KIND, account, region, name)
-                return
-            again = self._after_failure(event)
-        await self._again(key, value, again)
+            if again.due_ms - event.accepted_ms > config.age_ms:
+                return Ended("EventAgeExceeded", event.failures, function.version, None)
+            return again
+        attempts = event.failures + 1
+        if not outcome.function_error:
+            return Ended("Success", attempts, function.version, outcome)
+        if event.failures >= config.retries:
+            return Ended("RetriesExhausted", attempts, function.version, outcome)
+        again = self._after_failure(event)
+        if again.due_ms - event.accepted_ms > config.age_ms:
+            return Ended("EventAgeExceeded", attempts, function.version, outcome)
+        return again
 
-    def _after_failure(self, event: Event) -> Event | None:
-        if event.failures >= len(EVENT_RETRY_DELAYS_S):
-            return None
+    def _after_failure(self, event: Event) -> Event:
         due_ms = self._clock.now_ms() + int(EVENT_RETRY_DELAYS_S[event.failures] * 1000)
         return msgspec.structs.replace(event, failures=event.failures + 1, due_ms=due_ms)
 
-    def _after_throttle(self, event: Event) -> Event | None:
-        now_ms = self._clock.now_ms()
-        if now_ms - event.accepted_ms > MAXIMUM_AGE_S * 1000:
-            return None
+    def _after_throttle(self, event: Event) -> Event:
         first_s, longest_s = SYSTEM_RETRY_S
         delay_s = min(longest_s, first_s * 2 ** min(event.throttles, 20))
-        return msgspec.structs.replace(
-            event, throttles=event.throttles + 1, due_ms=now_ms + int(delay_s * 1000)
-        )
+        due_ms = self._clock.now_ms() + int(delay_s * 1000)
+        return msgspec.structs.replace(event, throttles=event.throttles + 1, due_ms=due_ms)
 
-    async def _again(self, key: Key, value: bytes, event: Event | None) -> None:
-        if event is None:
-            log.info("asynchronous invocation %s is given up", key[2])
-            await self._records.delete(KIND, *key)
-        elif await self._records.replace(KIND, *key, _encode(event), expected=value):
-            heapq.heappush(self._waiting, (event.due_ms, key))
+    async def _report(self, function: Function, event: Event, config: EventConfig, ended: Ended) -> None:
+        """To the destination, and a failed event to the dead-letter queue."""
+        succeeded = ended.condition == "Success"
+        if not succeeded:
+            log.info("asynchronous invocation %s is given up: %s", event.request_id, ended.condition)
+        destination = config.on_success if succeeded else config.on_failure
+        if destination:
+            arn = function_arn(function.account, function.region, function.name, event.qualifier or LATEST)
+            now_ms = self._clock.now_ms()
+            record = invocation_record(now_ms, event.request_id, arn, event.payload, ended)
+            await self._destinations.send(function, destination, record)
+        if function.dead_letter_arn and not succeeded:
+            attributes = dead_letter_attributes(event.request_id, ended)
+            body = event.payload.decode() or "{}"
+            await self._destinations.send(function, function.dead_letter_arn, body, attributes)
 
     async def reset(self, account: str) -> None:
         """Forget what the account's events were to do; one that runs is not tried again."""

@@ -9,6 +9,9 @@ from noria.config import Settings
 from noria.context import RequestContext
 from noria.services.lambda_ import checks, errors
 from noria.services.lambda_.control import Control
+from noria.services.lambda_.destinations import Destinations
+from noria.services.lambda_.downloads import Downloads
+from noria.services.lambda_.event_configs import EventConfig
 from noria.services.lambda_.functions import FunctionTable, is_version, qualified
 from noria.services.lambda_.limits import TOTAL_CODE_BYTES
 from noria.services.lambda_.models import Function, function_arn
@@ -42,9 +45,13 @@ class Core:
         self.strict_runtimes = settings.strict_runtimes
         self.functions = FunctionTable(store.records)
         self.policies = Table(store.records, "lambda-policy", FunctionPolicy)
-        self.belongings: list[Table[Any]] = [self.policies]  # by function and qualifier
+        self.event_configs = Table(store.records, "lambda-event-config", EventConfig)
+        # By function and qualifier: they go with the function, version or alias.
+        self.belongings: list[Table[Any]] = [self.policies, self.event_configs]
+        self.destinations = Destinations(self.functions, roles, permissions, call)
         self.packages = PackageStore(settings.data_dir / "code")
         self.runtimes = Runtimes()
+        self.downloads = Downloads(self.packages, clock)
         self.control: Control
         self.pool: Pool
 

@@ -144,7 +144,8 @@ class Environment:
         deadline_ms = int(
             (time.time() + timeout_s - spent_s) * 1000
         )  # the function compares it to its own clock
-        answered = process.deliver(work.request_id, _event_headers(work, deadline_ms), work.payload or b"{}")
+        headers = _event_headers(self.site.function, work, deadline_ms)
+        answered = process.deliver(work.request_id, headers, work.payload or b"{}")
         self._memory.watch(process, self.site.function.memory_size_mb * MIB)
         try:
             await _within(answered, timeout_s - spent_s)
@@ -264,12 +265,13 @@ class Environment:
                 log.error("an environment of %s does not end", self.site.function.arn)
 
 
-def _event_headers(work: Work, deadline_ms: int) -> list[tuple[str, str]]:
+def _event_headers(function: Function, work: Work, deadline_ms: int) -> list[tuple[str, str]]:
+    trace = invocation.trace_id(deadline_ms, sampled=function.tracing_mode == "Active")
     headers = [
         ("Lambda-Runtime-Aws-Request-Id", work.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
         ("Lambda-Runtime-Invoked-Function-Arn", work.arn),
-        ("Lambda-Runtime-Trace-Id", invocation.trace_id(deadline_ms)),
+        ("Lambda-Runtime-Trace-Id", trace),
     ]
     if work.client_context:
         headers.append(("Lambda-Runtime-Client-Context", work.client_context))

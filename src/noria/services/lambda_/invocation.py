@@ -68,9 +68,10 @@ def response_too_large(limit_bytes: int) -> bytes:
     return _document("Function.ResponseSizeTooLarge", text)
 
 
-def trace_id(now_ms: int) -> str:
-    """An X-Ray trace header of a trace that is not sampled."""
-    return f"Root=1-{now_ms // 1000:08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
+def trace_id(now_ms: int, *, sampled: bool = False) -> str:
+    """A new X-Ray trace header. sampled: whether the function is to record its segments (TracingConfig)."""
+    root, parent = f"1-{now_ms // 1000:08x}-{secrets.token_hex(12)}", secrets.token_hex(8)
+    return f"Root={root};Parent={parent};Sampled={int(sampled)}"
 
 
 def error_type(document: bytes) -> str:

@@ -43,5 +43,7 @@ RESERVED_BYTES = (
 
 STOP_GRACE_S = 30.0  # ours: how long a server that is told to stop waits for running invocations
 
-EVENT_RETRY_DELAYS_S = (60.0, 120.0)  # asynchronous invocation: two retries, after one and two minutes
+EVENT_RETRY_DELAYS_S = (60.0, 120.0)  # asynchronous invocation: retried after one and two minutes
+EVENT_RETRIES = 2  # unless the event invoke configuration has fewer
+EVENT_AGE_S = 21_600  # six hours, likewise
 EVENT_WORKERS = 100  # ours: events handled at once; the others wait in the store

@@ -327,6 +327,13 @@ class PackageStore:
             self._unpacked.add(sha256)
         return final / "task"
 
+    def read_zip(self, sha256: str) -> bytes | None:
+        """The package as it was uploaded; None where there is none. For a thread."""
+        try:
+            return (self._directory / sha256 / "package.zip").read_bytes()
+        except FileNotFoundError:
+            return None
+
     def hold(self, sha256: str, holder: str) -> None:
         """A further build runs the package, too."""
         self._references.setdefault(sha256, set()).add(holder)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from noria.clock import Clock
 from noria.config import Settings
+from noria.http.types import Request, Response
 from noria.services.lambda_.api import LambdaApi
 from noria.services.lambda_.async_invoke import AsyncInvoker
 from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.concurrency_api import ConcurrencyApi
 from noria.services.lambda_.control import Control
 from noria.services.lambda_.core import Core
+from noria.services.lambda_.downloads import PREFIX as DOWNLOADS
+from noria.services.lambda_.event_config_api import EventConfigApi
 from noria.services.lambda_.invoke_api import InvokeApi
 from noria.services.lambda_.invoker import InvokableFunctions
 from noria.services.lambda_.limits import STOP_GRACE_S
@@ -22,7 +25,7 @@ from noria.services.lambda_.version_api import VersionApi
 from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
 from noria.store.base import Store
 
-APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, PolicyApi, TagApi)
+APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, EventConfigApi, PolicyApi, TagApi)
 
 
 class LambdaService:
@@ -51,7 +54,7 @@ class LambdaService:
             core.functions, core.belongings, core.packages, core.runtimes, self._pool, clock
         )
         concurrency = Concurrency(store.records, self._pool)
-        self._events = AsyncInvoker(store.records, core.functions, clock, concurrency.invoke)
+        self._events = AsyncInvoker(core, concurrency)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
         self.apis: tuple[object, ...] = (
@@ -59,9 +62,16 @@ class LambdaService:
             InvokeApi(core, concurrency, self._events),
             ConcurrencyApi(core, concurrency),
             VersionApi(core),
+            EventConfigApi(core, core.destinations),
             PolicyApi(core),
             TagApi(self.taggable),
         )
+
+    def web(self, request: Request) -> Awaitable[Response] | None:
+        """What answers a request that is for no AWS API; None where it is for one."""
+        if request.path.startswith(DOWNLOADS):
+            return self._core.downloads.handle(request)
+        return None
 
     async def start(self) -> None:
         await self._pool.start()

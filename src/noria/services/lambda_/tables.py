@@ -101,10 +101,17 @@ class Table(Generic[T]):
         self, account: str, region: str, prefix: str, marker: str | None, max_items: int | None
     ) -> tuple[list[T], str | None]:
         """A page as AWS's lists give them, and the NextMarker."""
+        rows, next_marker = await self.listed_rows(account, region, prefix, marker, max_items)
+        return [value for _, value in rows], next_marker
+
+    async def listed_rows(
+        self, account: str, region: str, prefix: str, marker: str | None, max_items: int | None
+    ) -> tuple[list[tuple[str, T]], str | None]:
+        """As `listed`, with the records' names."""
         limit = min(max_items or LIST_PAGE, LIST_PAGE)
         rows = await self.page(account, region, prefix=prefix, after=after_marker(marker), limit=limit + 1)
         next_marker = next_after(rows[limit - 1][0]) if len(rows) > limit else None
-        return [value for _, value in rows[:limit]], next_marker
+        return rows[:limit], next_marker
 
 
 def next_after(name: str) -> str:
