@@ -193,6 +193,9 @@ def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[st
                 f" '{authorization}'.",
                 protocol,
             )
+        if name in found:  # which one counts must not be a question
+            text = f"Authorization header must include '{name}' only once. Authorization={authorization}"
+            raise _incomplete(text, protocol)
         found[name] = value
     missing = [
         f"Authorization header requires '{name}' parameter."
@@ -393,7 +396,8 @@ def _canonical_query(query: str) -> str:
 
 
 def _reencoded(text: str) -> str:
-    return quote(unquote_to_bytes(text.encode("latin-1")), safe="-_.~")
+    """A plus is a space to those who decode the query; so it is here, or ``%2B`` could be changed into it."""
+    return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1")), safe="-_.~")
 
 
 def _canonical_value(value: str) -> str:

@@ -191,6 +191,16 @@ def test_every_tampered_byte_is_refused(request_: Request) -> None:
     assert accepted == []
 
 
+def test_a_plus_in_a_query_is_the_space_that_it_is_decoded_to() -> None:
+    request = signed("GET", "http://h:1/?Action=GetQueueUrl&QueueName=a%2Bb", {}, b"", presign_s=60)
+    assert "a%2Bb" in request.query
+    assert _believed(request)
+    changed = request.query.replace("a%2Bb", "a+b")
+    assert not _believed(Request("GET", "/", changed, request.headers, b""))
+    spaced = signed("GET", "http://h:1/?Action=GetQueueUrl&QueueName=a%20b", {}, b"", presign_s=60)
+    assert _believed(Request("GET", "/", spaced.query.replace("a%20b", "a+b"), spaced.headers, b""))
+
+
 def vars_of(r: Request) -> tuple[object, ...]:
     return r.method, r.path, r.query, r.headers, r.body
 
