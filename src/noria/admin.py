@@ -53,12 +53,14 @@ class Admin:
         records: Records,
         gateway: Gateway,
         runtimes: Callable[[], Awaitable[list[dict[str, Any]]]],
+        isolation: Callable[[], Awaitable[dict[str, Any]]],
         environments: Callable[[str], int],
         insight: Insight,
         warnings: Callable[[], Awaitable[list[Any]]],
         resets: Sequence[Reset],
     ) -> None:
-        """runtimes: what interpreters there are. environments: how many a function (ARN) has now.
+        """runtimes: what interpreters there are. isolation: what keeps functions apart.
+        environments: how many a function (ARN) has now.
         warnings: what the linter finds in policies.
         resets: each service's way to forget an account, in the order in which they may be called."""
         self._settings = settings
@@ -67,6 +69,7 @@ class Admin:
         self._gateway = gateway
         self._call = gateway.call
         self._runtimes = runtimes
+        self._isolation = isolation
         self._environments = environments
         self._insight = insight
         self._warnings = warnings
@@ -129,6 +132,7 @@ class Admin:
             "triggers": [trigger async for trigger in self._triggers()],
             "runtimes": await self._runtimes(),
             "warnings": [msgspec.to_builtins(warning) for warning in await self._warnings()],
+            "isolation": await self._isolation(),
         }
 
     async def _queues(self) -> AsyncIterator[dict[str, Any]]:

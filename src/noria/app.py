@@ -24,6 +24,7 @@ from noria.services.iam.directory import IamDirectory
 from noria.services.iam.last_used import LastUsed
 from noria.services.iam.review import Review
 from noria.services.lambda_ import actions as lambda_actions
+from noria.services.lambda_.isolation import IsolationError
 from noria.services.lambda_.resources import FunctionResources
 from noria.services.lambda_.service import APIS as LAMBDA_APIS
 from noria.services.lambda_.service import LambdaService
@@ -88,7 +89,7 @@ class App:
             await self._start()
         except BaseException as error:
             await self._stack.aclose()
-            if isinstance(error, DataDirError | StoreError):
+            if isinstance(error, DataDirError | StoreError | IsolationError):
                 raise StartError(str(error)) from error
             raise
 
@@ -147,6 +148,7 @@ class App:
             store.records,
             gateway,
             functions.functions.runtimes,
+            functions.functions.isolation,
             functions.functions.environments,
             Insight(authorizer.denied, authorizer.calls),
             Review(store.records, authorizer.calls).warnings,

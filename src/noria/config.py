@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 AuthMode = Literal["enforce", "permissive"]
+IsolationMode = Literal["auto", "namespaces", "landlock", "none"]
 
 DEFAULT_HOST = "127.0.0.1"  # loopback only: nobody else's machine reaches a server by default
 DEFAULT_PORT = 4566  # the port that local AWS tools expect
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     strict_runtimes: refuse a function whose exact interpreter is missing, instead of running the nearest.
     eventual_rules: as AWS, make clients wait where it needs time to spread a change: 60 s between two purges
         of a queue, and between deleting a queue and creating one of its name. Tests turn it off.
+    isolation: of functions; auto is the strongest that the machine allows.
     """
 
     data_dir: Path
@@ -50,3 +52,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     strict_runtimes: bool = False
     eventual_rules: bool = True
+    isolation: IsolationMode = "auto"

@@ -18,10 +18,12 @@ def handler(event, context):
     return "finished"
 """
 
+UNCONFINED = ("--isolation", "none")  # the functions leave marks in files
+
 
 def test_a_running_invocation_finishes_and_is_answered(tmp_path: Path) -> None:
     started = tmp_path / "started"
-    with ServerProcess(tmp_path / "data") as server, ThreadPoolExecutor(1) as pool:
+    with ServerProcess(tmp_path / "data", *UNCONFINED) as server, ThreadPoolExecutor(1) as pool:
         aws = Aws(server.client)
         function = aws.function(SLOW, aws.role(BASIC_EXECUTION), Timeout=10)
         invocation = pool.submit(aws.invoke, function, {"started": str(started)})
@@ -35,8 +37,11 @@ def test_a_running_invocation_finishes_and_is_answered(tmp_path: Path) -> None:
         assert any(line.startswith("REPORT ") for line in Aws(server.client).log_lines(function))
 
 
+UNCONFINED = ("--isolation", "none")  # the functions leave marks in files
+
+
 def test_a_long_poll_is_answered_at_once(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path / "data") as server, ThreadPoolExecutor(1) as pool:
+    with ServerProcess(tmp_path / "data", *UNCONFINED) as server, ThreadPoolExecutor(1) as pool:
         aws = Aws(server.client)
         url, _ = aws.queue()
         sending = threading.Event()

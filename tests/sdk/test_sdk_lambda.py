@@ -183,16 +183,16 @@ def test_the_packages_libraries_come_before_the_runtimes(aws: Aws, role: str) ->
 
 def test_concurrent_invocations_each_have_an_environment(aws: Aws, role: str) -> None:
     source = """
-import os, time
+import time
 
 def handler(event, context):
     time.sleep(0.5)
-    return os.getpid()
+    return context.log_stream_name
 """
     name = aws.function(source, role)
     with ThreadPoolExecutor(3) as threads:
-        pids = {payload for _, payload in threads.map(lambda _: aws.invoke(name), range(3))}
-    assert len(pids) == 3
+        environments = {payload for _, payload in threads.map(lambda _: aws.invoke(name), range(3))}
+    assert len(environments) == 3
 
 
 def test_unknown_functions_and_bad_packages_are_refused(aws: Aws, role: str) -> None:

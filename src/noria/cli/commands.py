@@ -19,6 +19,7 @@ from noria.config import (
     DEFAULT_PORT,
     DEFAULT_REGION,
     AuthMode,
+    IsolationMode,
     Settings,
     default_data_dir,
 )
@@ -112,6 +113,11 @@ def cli() -> None:
     help="Make clients wait as AWS does: 60 s between purges of a queue, and before "
     "the name of a deleted one can be used again.",
 )  # fmt: skip
+@click.option(
+    "--isolation", envvar="NORIA_ISOLATION", show_envvar=True,
+    type=click.Choice(["auto", "namespaces", "landlock", "none"]), default="auto", show_default=True,
+    help="What keeps functions from each other and from you. auto: the strongest that this machine allows.",
+)  # fmt: skip
 def up(
     port: int,
     host: str,
@@ -123,6 +129,7 @@ def up(
     log_level: str,
     strict_runtimes: bool,
     eventual_rules: bool,
+    isolation: IsolationMode,
 ) -> None:
     """Start the server, in the foreground. Ctrl-C stops it gracefully."""
     from noria.cli.up import serve
@@ -138,6 +145,7 @@ def up(
         log_level=log_level,
         strict_runtimes=strict_runtimes,
         eventual_rules=eventual_rules,
+        isolation=isolation,
     )
     sys.exit(serve(settings))
 
@@ -294,6 +302,7 @@ def list_runtimes() -> None:
 
     async def look() -> list[dict[str, Any]]:
         found = Runtimes()
+        await found.start()
         await found.ready()
         return [msgspec.to_builtins(row) for row in found.report()]
 

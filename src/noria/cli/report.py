@@ -23,10 +23,14 @@ def status(answer: Mapping[str, Any]) -> str:
         for trigger in answer["triggers"]
     ]
     lines += _table("Triggers", triggers, ("queue", "function", "state", "last_processing_result"), answer)
-    lines += ["", runtimes(answer["runtimes"])]
+    lines += ["", runtimes(answer["runtimes"]), "", *_isolation(answer["isolation"])]
     if answer["warnings"]:
         lines += ["", "Warnings", *(f"  {row['where']}: {row['text']}" for row in answer["warnings"])]
     return "\n".join(lines)
+
+
+def _isolation(found: Row) -> list[str]:
+    return [f"Isolation: {found['mode']}", *(f"  no {mode}: {why}" for mode, why in found["why_not"].items())]
 
 
 def denials(answer: Mapping[str, Any]) -> str:

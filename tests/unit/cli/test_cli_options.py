@@ -55,6 +55,7 @@ GIVEN = {
     "region": ("us-gov-west-1", "us-gov-west-1"),
     "auth": ("permissive", "permissive"),
     "log_level": ("debug", "debug"),
+    "isolation": ("landlock", "landlock"),
 }
 FLAGS = ("ephemeral", "strict_runtimes")
 

@@ -30,6 +30,7 @@ ANSWER: dict[str, Any] = {
          "state": "Enabled", "last_processing_result": None},
     ],
     "runtimes": [], "warnings": [],
+    "isolation": {"mode": "landlock", "why_not": {"namespaces": "unshare: Operation not permitted"}},
 }  # fmt: skip
 
 
@@ -51,6 +52,9 @@ def test_status_shows_health_queues_functions_and_triggers() -> None:
         "  activity25  consumer  Enabled  –",
         "",
         "Runtimes: none",
+        "",
+        "Isolation: landlock",
+        "  no namespaces: unshare: Operation not permitted",
     ]
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from noria.clock import Clock, SystemClock
-from noria.config import Settings
+from noria.config import IsolationMode, Settings
 from noria.context import Principal, RequestContext, new_request_id, root_principal
 from noria.errors import AwsError
+from noria.services.lambda_ import isolation
 from noria.services.lambda_.service import LambdaService
 from noria.services.ports import RoleSession
 from noria.store.sqlite.store import SqliteStore
@@ -129,12 +130,19 @@ class Api(LambdaService):
 class Lambda:
     """The service with a server's life, and what tests say to it."""
 
-    def __init__(self, data_dir: Path, clock: Clock, strict_runtimes: bool = False) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        clock: Clock,
+        strict_runtimes: bool = False,
+        isolation: IsolationMode = "auto",
+    ) -> None:
+        data_dir.mkdir(exist_ok=True)
         self.clock = clock
         self.roles = FakeRoles()
         self.permissions = FakePermissions()
         self.logs = FakeLogs()
-        self.settings = Settings(data_dir=data_dir, strict_runtimes=strict_runtimes)
+        self.settings = Settings(data_dir=data_dir, strict_runtimes=strict_runtimes, isolation=isolation)
         self.store = SqliteStore(data_dir / "noria.db")
         self.calls: list[tuple[Principal, str, str, str, Mapping[str, Any]]] = []
         self.api: Any = Api(
@@ -230,6 +238,26 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     path = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(path))
     return path
+
+
+def _possible_isolations() -> list[IsolationMode]:
+    async def probe() -> list[IsolationMode]:
+        why_not = await isolation.probe()
+        return [mode for mode in ("namespaces", "landlock") if not why_not[mode]]
+
+    return asyncio.run(probe())
+
+
+ISOLATIONS: list[IsolationMode] = [*_possible_isolations(), "none"]  # that this machine allows
+
+
+@pytest.fixture(params=ISOLATIONS)
+async def isolated(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Lambda]:
+    """A service in each mode of isolation."""
+    lambda_service = Lambda(tmp_path / "data", SystemClock(), isolation=request.param)
+    await lambda_service.start()
+    yield lambda_service
+    await lambda_service.stop()
 
 
 @pytest.fixture

@@ -5,82 +5,95 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
+import secrets
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
-from tests.unit.lambda_.conftest import Lambda, until
+from tests.unit.lambda_.conftest import ISOLATIONS, RUNTIME, Lambda, until
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
-# Starts a process that leaves the environment's session and group, as a daemon does; answers its pid.
+# Starts a process that leaves the environment's session and group, as a daemon does, by the event's name.
 DAEMON = """
-import os, time
+import os
 def handler(event, context):
     read, write = os.pipe()
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            os.write(write, str(os.getpid()).encode())
-            if event != "attached":
+            if event["closes_output"]:
                 os.close(1)
-            time.sleep(300)
+                os.close(2)
+            os.write(write, b"begun")
+            os.execv("/bin/sleep", [event["name"], "300"])
         os._exit(0)
-    pid = int(os.read(read, 20))
-    if event == "exit":
-        print(pid)
+    os.read(read, 20)
+    if event["exits"]:
         os._exit(1)
-    return pid
 """
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def daemon(name: str, closes_output: bool = True, exits: bool = False) -> dict[str, object]:
+    """The event for `DAEMON`."""
+    return {"name": name, "closes_output": closes_output, "exits": exits}
+
+
+def is_running(name: str) -> bool:
+    """Whether there is a process with that first argument."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().partition(b"\0")[0] == name.encode():
+                return True
+    return False
+
+
+@pytest.fixture
+def name() -> str:
+    return f"noria-test-{secrets.token_hex(8)}"
 
 
 @linux_only
-async def test_a_daemon_lives_as_long_as_its_environment(service: Lambda) -> None:
-    await service.create(DAEMON)
-    pid = await service.call()
-    await service.call()
-    assert is_running(pid)
-    await service.api.delete_function(service.ctx(), function_name="f")
-    await until(lambda: not is_running(pid), "the daemon ended with its environment")
+async def test_a_daemon_lives_as_long_as_its_environment(isolated: Lambda, name: str) -> None:
+    await isolated.create(DAEMON)
+    await isolated.call(daemon(name))
+    await isolated.call(daemon(f"{name}-again"))
+    assert is_running(name)
+    await isolated.api.delete_function(isolated.ctx(), function_name="f")
+    await until(lambda: not is_running(name), "the daemon ended with its environment")
 
 
 @linux_only
-async def test_what_a_function_started_ends_when_it_exits(service: Lambda) -> None:
-    await service.create(DAEMON)
-    lines = await service.log_of("exit")
-    pid = next(int(line) for line in lines if line.isdigit())
-    await until(lambda: not is_running(pid), "the daemon ended")
+async def test_what_a_function_started_ends_when_it_exits(isolated: Lambda, name: str) -> None:
+    await isolated.create(DAEMON)
+    answer = await isolated.invoke(daemon(name, exits=True))
+    assert answer["FunctionError"] == "Unhandled"
+    await until(lambda: not is_running(name), "the daemon ended")
 
 
 @linux_only
-async def test_an_ended_environment_does_not_take_anothers_processes_along(service: Lambda) -> None:
-    await service.create(DAEMON)
-    await service.create("import os\ndef handler(e, c):\n    os._exit(1)\n", name="other")
-    pid = await service.call()
-    await service.invoke(name="other")
-    assert is_running(pid)
+async def test_an_ended_environment_takes_none_of_anothers_processes_along(
+    isolated: Lambda, name: str
+) -> None:
+    await isolated.create(DAEMON)
+    await isolated.create("import os\ndef handler(e, c):\n    os._exit(1)\n", name="other")
+    await isolated.call(daemon(name))
+    await isolated.invoke(name="other")
+    assert is_running(name)
 
 
 @linux_only
-async def test_environments_are_processes_of_their_own(service: Lambda) -> None:
-    await service.create(
+async def test_environments_are_processes_of_their_own(isolated: Lambda) -> None:
+    await isolated.create(
         "import os, resource as r\n"
         "def handler(e, c):\n"
         "    limits = [r.getrlimit(r.RLIMIT_CORE)[0], r.getrlimit(r.RLIMIT_NOFILE)[0]]\n"
         "    return [os.getsid(0) == os.getpid(), os.getcwd(), os.umask(0), os.listdir('/proc/self/fd'),\n"
         "            limits, os.read(0, 1).decode()]\n"
     )
-    leads, cwd, umask, fds, limits, stdin = await service.call()
+    leads, cwd, umask, fds, limits, stdin = await isolated.call()
     assert leads
     assert cwd.endswith("/task")
     assert umask == 0o022
@@ -120,13 +133,15 @@ async def test_another_function_is_refused_at_the_runtime_api(service: Lambda) -
 
 
 @linux_only
-async def test_one_function_crashing_the_template_is_survived(service: Lambda) -> None:
-    await service.create("import os\ndef handler(e, c):\n    return os.getppid()\n")
-    template = await service.call()
-    os.kill(template, signal.SIGKILL)
-    (environment,) = next(iter(service.api._pool._fleets.values())).idle
+async def test_a_killed_template_is_survived(isolated: Lambda) -> None:
+    await isolated.create("def handler(e, c):\n    return c.log_stream_name\n")
+    first = await isolated.call()
+    process = isolated.api._core.runtimes.template(RUNTIME)._process
+    assert process is not None
+    process.kill()
+    (environment,) = next(iter(isolated.api._pool._fleets.values())).idle
     await until(lambda: not environment.is_alive, "the server saw the template end")
-    assert await service.call() != template
+    assert await isolated.call() != first
 
 
 SERVER = """
@@ -134,38 +149,33 @@ import asyncio, sys
 from pathlib import Path
 from noria.clock import SystemClock
 from tests.unit.lambda_.conftest import Lambda
-from tests.unit.lambda_.test_lambda_processes import DAEMON
+from tests.unit.lambda_.test_lambda_processes import DAEMON, daemon
 
-async def main():
-    service = Lambda(Path(sys.argv[1]), SystemClock())
+async def main(data_dir, name, isolation):
+    service = Lambda(Path(data_dir), SystemClock(), isolation=isolation)
     await service.start()
     await service.create(DAEMON)
-    print(await service.call("attached"), flush=True)
-    sleeper = "import os, time\\ndef handler(e, c):\\n    print(os.getpid())\\n    time.sleep(60)\\n"
+    await service.call(daemon(name, closes_output=False))
+    sleeper = f"import os\\ndef handler(e, c):\\n    os.execv('/bin/sleep', ['{name}-f', '60'])\\n"
     await service.create(sleeper, name="g")
     asyncio.create_task(service.invoke(name="g"))
-    while not any(line.strip().isdigit() for line in service.logs.lines("g")):
-        await asyncio.sleep(0.01)
-    print(next(line.strip() for line in service.logs.lines("g") if line.strip().isdigit()), flush=True)
     await asyncio.sleep(60)
 
-asyncio.run(main())
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
 @linux_only
-async def test_a_killed_server_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+async def test_a_killed_server_leaves_no_process(tmp_path: Path, name: str, isolation: str) -> None:
     root = Path(__file__).parents[3]
     server = subprocess.Popen(  # noqa: ASYNC220  it only starts it
-        [sys.executable, "-c", textwrap.dedent(SERVER), str(tmp_path)],
-        stdout=subprocess.PIPE,
+        [sys.executable, "-c", textwrap.dedent(SERVER), str(tmp_path), name, isolation],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     with server:
-        assert server.stdout is not None
-        pids = [int(await asyncio.to_thread(server.stdout.readline)) for _ in range(2)]
-        assert all(map(is_running, pids))
+        await until(lambda: is_running(name) and is_running(f"{name}-f"), "both run", timeout_s=30.0)
         server.kill()
         server.wait()
-        await until(lambda: not any(map(is_running, pids)), "the functions' processes ended")
+        await until(lambda: not is_running(name) and not is_running(f"{name}-f"), "both ended")

@@ -34,8 +34,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_norias_own_interpreter_always_runs_its_runtime() -> None:
-    found = Runtimes()
-    await found.ready()
+    found = Runtimes("none")
+    await found.start()
     name = f"python3.{OWN[1]}"
     assert found.is_exact(name)
     assert found.interpreter(name).executable == sys.executable
@@ -48,7 +48,7 @@ async def test_norias_own_interpreter_always_runs_its_runtime() -> None:
 async def test_the_nearest_runs_where_the_exact_one_is_missing(
     installed: tuple[int, ...], wanted: int, runs: int
 ) -> None:
-    found = Runtimes()
+    found = Runtimes("none")
     found._interpreters = {(3, minor): interpreter(minor) for minor in installed}
     assert found.interpreter(f"python3.{wanted}") == interpreter(runs)
     assert found.is_exact(f"python3.{wanted}") is (wanted in installed)
@@ -67,12 +67,12 @@ def test_an_interpreter_counts_if_it_runs_and_is_of_the_version(machine: Path) -
 async def test_an_interpreter_without_libraries_runs_nothing(machine: Path, cache: Path) -> None:
     minor = 9 if OWN[1] != 9 else 10
     script(machine / "bin" / f"python3.{minor}", f"""echo '["/real/python", [3, {minor}, 1]]'""")
-    before = Runtimes()
-    await before.ready()
+    before = Runtimes("none")
+    await before.start()
     assert not before.is_exact(f"python3.{minor}")
     (cache / "noria" / "runtimes" / f"python3.{minor}" / "awslambdaric").mkdir(parents=True)
-    after = Runtimes()
-    await after.ready()
+    after = Runtimes("none")
+    await after.start()
     assert after.is_exact(f"python3.{minor}")
     (row,) = [row for row in after.report() if row.runtime == f"python3.{minor}"]
     assert (row.interpreter, row.executable, row.exact) == (f"3.{minor}.1", "/real/python", True)

@@ -50,7 +50,7 @@ class Core:
         self.belongings: list[Table[Any]] = [self.policies, self.event_configs]
         self.destinations = Destinations(self.functions, roles, permissions, call)
         self.packages = PackageStore(settings.data_dir / "code")
-        self.runtimes = Runtimes()
+        self.runtimes = Runtimes(settings.isolation)
         self.downloads = Downloads(self.packages, clock)
         self.control: Control
         self.pool: Pool

@@ -18,6 +18,7 @@ from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import (
     INIT_TIMEOUT_S,
     OPEN_FILES,
+    PROCESSES,
     RESERVED_BYTES,
     RESPONSE_BYTES,
 )
@@ -26,6 +27,7 @@ from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
 from noria.services.lambda_.runtimes import Interpreter
+from noria.services.lambda_.sandbox import namespaces
 from noria.services.lambda_.template import Template
 from noria.services.ports import RoleSession
 
@@ -38,15 +40,17 @@ KILL_TIMEOUT_S = 10.0  # a killed process that waits for a device ends when the 
 class Site(msgspec.Struct, frozen=True):
     """Where and as whom an environment runs.
 
-    task_root: the unpacked package. scratch: its own directory for temporary files.
+    mode: of isolation. task_root: the unpacked package. scratch: its own directory for temporary files, where
+    the mode does not bring it one.
     """
 
     function: Function
     interpreter: Interpreter
     session: RoleSession
     endpoint_url: str
+    mode: str
     task_root: Path
-    scratch: Path
+    scratch: Path | None
     log_stream: str
 
 
@@ -57,8 +61,12 @@ class EnvironmentEnded(Exception):
 def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     """What the template needs to fork it. The variables are AWS's, and nothing of the server's own."""
     function, session = site.function, site.session
-    runtime_dir = site.interpreter.libraries
-    bin_dir = os.path.dirname(site.interpreter.executable)
+    if site.scratch is None:
+        runtime_dir, task_root, temporary = namespaces.RUNTIME_DIR, namespaces.TASK_ROOT, namespaces.TEMPORARY
+        bin_dir = namespaces.INTERPRETER_DIR + "/bin"
+    else:
+        runtime_dir, task_root = site.interpreter.libraries, str(site.task_root)
+        temporary, bin_dir = str(site.scratch), os.path.dirname(site.interpreter.executable)
     variables = {
         "_HANDLER": function.handler,
         "AWS_ACCESS_KEY_ID": session.access_key_id,
@@ -74,25 +82,28 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": site.log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
-        "LAMBDA_TASK_ROOT": str(site.task_root),
+        "LAMBDA_TASK_ROOT": task_root,
         "LAMBDA_RUNTIME_DIR": runtime_dir,
     }
     defaults = {  # the function's own variables may take the place of these
         "AWS_ENDPOINT_URL": site.endpoint_url,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "PWD": str(site.task_root),
+        "PWD": task_root,
         "SHLVL": "0",
-        "TMPDIR": str(site.scratch),
+        "TMPDIR": temporary,
         "LANG": "en_US.UTF-8",
         "LC_CTYPE": "C.UTF-8",
         "TZ": ":UTC",
         "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-        "LD_LIBRARY_PATH": f"{site.task_root}:{site.task_root}/lib",
+        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib",
         "PYTHONPATH": runtime_dir,
     }
     return {
         "task_root": str(site.task_root),
+        "temporary": temporary,
+        "temporary_bytes": function.ephemeral_storage_mb * MIB,
         "open_files": OPEN_FILES,
+        "processes": PROCESSES,
         "data_bytes": 2 * function.memory_size_mb * MIB + RESERVED_BYTES,
         "environment": {**defaults, **(function.environment or {}), **variables},
     }

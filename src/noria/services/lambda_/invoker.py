@@ -34,6 +34,11 @@ class InvokableFunctions:
         await self._runtimes.ready()
         return [msgspec.structs.asdict(row) for row in self._runtimes.report()]
 
+    async def isolation(self) -> dict[str, Any]:
+        """What keeps functions apart: see `isolation.Isolation`."""
+        await self._runtimes.ready()
+        return msgspec.structs.asdict(self._runtimes.isolation)
+
     def environments(self, function_arn: str) -> int:
         """How many execution environments a function has now."""
         return self._pool.environments_of(function_arn)

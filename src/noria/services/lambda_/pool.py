@@ -30,6 +30,7 @@ from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.package import PackageStore, remove_tree
 from noria.services.lambda_.runtimes import Runtimes
+from noria.services.lambda_.sandbox.confine import NAMESPACES
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
 
 MEMORY_PER_ENVIRONMENT_BYTES = 64 << 20
@@ -175,14 +176,17 @@ class Pool:
         session = await self._session(function)
         await self._runtimes.ready()
         name = secrets.token_hex(16)
-        scratch = self._scratch / name
-        scratch.mkdir(mode=0o700)
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
+        mode = self._runtimes.isolation.mode
+        scratch = None if mode == NAMESPACES else self._scratch / name
+        if scratch is not None:
+            scratch.mkdir(mode=0o700)
         site = Site(
             function=function,
             interpreter=self._runtimes.interpreter(function.runtime),
             session=session,
             endpoint_url=self._endpoint_url(),
+            mode=mode,
             task_root=await self._packages.task_root(function.code_sha256),
             scratch=scratch,
             log_stream=f"{day}/[{function.version}]{name}",
@@ -235,7 +239,8 @@ class Pool:
     async def _ended(self, environment: Environment) -> None:
         await environment.end()
         await environment.log.close()
-        await asyncio.to_thread(shutil.rmtree, environment.site.scratch, ignore_errors=True)
+        if environment.site.scratch is not None:
+            await asyncio.to_thread(shutil.rmtree, environment.site.scratch, ignore_errors=True)
 
     def _expire(self) -> None:
         self._sweep = None

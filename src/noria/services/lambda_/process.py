@@ -10,7 +10,7 @@ import msgspec
 
 from noria.services.lambda_.limits import RESPONSE_BYTES
 from noria.services.lambda_.output import FunctionLog, OutputPipe
-from noria.services.lambda_.processes import peak_resident_bytes
+from noria.services.lambda_.processes import peak_resident_bytes, runtime_process
 from noria.services.lambda_.runtime_api import RuntimeApi
 from noria.services.lambda_.template import Template
 
@@ -43,6 +43,7 @@ class RuntimeProcess:
         self.pid: asyncio.Future[int] = loop.create_future()
         self.initialised: asyncio.Future[Answer | None] = loop.create_future()
         self.ended: asyncio.Future[int] = loop.create_future()
+        self._measured_pid = 0
         self.out_of_memory = False
         self.peak_bytes = 0
 
@@ -94,7 +95,9 @@ class RuntimeProcess:
     def measure(self) -> int:
         """The most memory it ever held, in bytes; with its children's, as far as they were seen."""
         if self.is_alive and self.pid.done():
-            self.peak_bytes = max(self.peak_bytes, peak_resident_bytes(self.pid.result()))
+            if not self._measured_pid:
+                self._measured_pid = runtime_process(self.pid.result())
+            self.peak_bytes = max(self.peak_bytes, peak_resident_bytes(self._measured_pid))
         return self.peak_bytes
 
     def kill(self) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from noria.config import cache_dir
+from noria.config import IsolationMode, cache_dir
+from noria.services.lambda_.isolation import Isolation, find_isolation
 from noria.services.lambda_.template import Template
 
 Version = tuple[int, int]
@@ -151,18 +152,32 @@ def install(version: str) -> Path:
 class Runtimes:
     """The interpreters found, and a template process of each that is in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, isolation: IsolationMode = "auto") -> None:
+        self._wanted = isolation
+        self._isolation: Isolation | None = None
         self._interpreters: dict[Version, Interpreter] = {OWN: own_interpreter()}
         self._templates: dict[Interpreter, Template] = {}
         self._discovery: asyncio.Task[None] | None = None
 
+    async def start(self) -> None:
+        """Raises IsolationError where a mode of isolation was asked for that is not possible."""
+        self._discovery = asyncio.create_task(self._discover())
+        if self._wanted != "auto":
+            await self.ready()
+
     async def ready(self) -> None:
-        """Return once the machine has been looked through, which is begun by the first who asks."""
-        if self._discovery is None:
-            self._discovery = asyncio.create_task(self._discover())
+        """Return once the machine has been looked through."""
+        assert self._discovery is not None
         await asyncio.shield(self._discovery)
 
+    @property
+    def isolation(self) -> Isolation:
+        """Known once `ready`."""
+        assert self._isolation is not None
+        return self._isolation
+
     async def _discover(self) -> None:
+        self._isolation = await find_isolation(self._wanted)
         for version in RUNTIMES.values():
             if version != OWN and _installed(version):
                 found = await asyncio.to_thread(find_interpreter, version)
@@ -183,7 +198,9 @@ class Runtimes:
         interpreter = self.interpreter(runtime)
         template = self._templates.get(interpreter)
         if template is None:
-            template = self._templates[interpreter] = Template(interpreter.executable, interpreter.libraries)
+            template = self._templates[interpreter] = Template(
+                interpreter.executable, interpreter.libraries, self.isolation.mode
+            )
         if not template.is_running:
             template.start()
         return template

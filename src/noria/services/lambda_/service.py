@@ -74,6 +74,8 @@ class LambdaService:
         return None
 
     async def start(self) -> None:
+        """Raises IsolationError where the isolation that was asked for is not possible."""
+        await self._core.runtimes.start()
         await self._pool.start()
         await self._control.start({})
         await self._events.start()

@@ -35,9 +35,11 @@ class _Fork(msgspec.Struct):
 class Template:
     """One template process. Forks are one at a time, so that a message always fits into the socket."""
 
-    def __init__(self, executable: str, libraries: str) -> None:
+    def __init__(self, executable: str, libraries: str, mode: str) -> None:
+        """mode: of isolation, see `sandbox.confine`."""
         self._executable = executable
         self._libraries = libraries
+        self._mode = mode
         self._forking = asyncio.Lock()
         self._fork: _Fork | None = None
         self._forks = 0
@@ -56,7 +58,7 @@ class Template:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [self._executable, "-S", str(SCRIPT), str(theirs.fileno()), self._libraries],
+                [self._executable, "-S", str(SCRIPT), str(theirs.fileno()), self._libraries, self._mode],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -1,10 +1,11 @@
 """The template of a runtime: a process that has awslambdaric imported and forks execution environments.
 
-A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, nothing of Noria imported), with
-``python -S template_process.py FD LIBRARIES``. FD is a stream socket to the server; each message is a line of
-JSON. To here: ``{"fork": {…}, "id": n}`` with the write end of the output pipe, and ``{"kill": pid}``. From
-here: ``{"ready": true}`` at first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork,
-and, once nothing is left of an environment, ``{"exit": pid, "status": wait status}``.
+A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, of Noria only `sandbox`), with
+``python -S template_process.py FD LIBRARIES MODE``. MODE: of isolation, see `sandbox.confine`. FD: a stream
+socket to the server; each message is a line of JSON. To here: ``{"fork": {…}, "id": n}`` with the write end
+of the output pipe, and ``{"kill": pid}``. From here: ``{"ready": true}`` at first, ``{"pid": pid, "id": n}``
+or ``{"error": text, "id": n}`` to each fork, and, once nothing is left of an environment, ``{"exit": pid,
+"status": wait status}``.
 
 It must stay single-threaded (it forks) and must not import what packages bring themselves (boto3, urllib3).
 When the socket closes, which a server that is killed does too, everything that was forked here is killed.
@@ -13,7 +14,6 @@ When the socket closes, which a server that is killed does too, everything that 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -23,26 +23,28 @@ import signal
 import site
 import socket
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
-LINUX = sys.platform == "linux"
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+sys.path[0] = str(Path(__file__).parents[3])
+from noria.services.lambda_.sandbox import confine, kernel, namespaces  # noqa: E402
+
 MESSAGE_BYTES = 1 << 20
 RLIMIT_LOCKS = 10  # Linux does not use this limit; all that comes of a process inherits it, so it is a mark
 SWEEPS = 1000  # rounds of killing what processes left behind; each round kills a generation
 
 
-def process_control(option: int, value: int) -> None:
-    if LINUX:
-        ctypes.CDLL(None).prctl(option, value)
-
-
 class Template:
     """The loop of the template; `run` returns in each forked child, with what it was asked to be."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, mode: str, libraries: str) -> None:
         self.control = control
+        self.mode = mode
+        self.libraries = libraries
+        self.root = namespaces.Root(libraries) if mode == confine.NAMESPACES else None
+        self.self_fd = os.pidfd_open(os.getpid()) if kernel.LINUX else -1  # readable once this process ended
         self.environments: dict[int, int] = {}  # pid → its number, by which its processes are known
+        self.endings: dict[int, namespaces.Ending] = {}
         self.received = b""
         self.fds: list[int] = []
         self.wakeup, wakeup = os.pipe()
@@ -51,7 +53,7 @@ class Template:
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def run(self) -> tuple[dict[str, Any], int]:
+    def run(self) -> dict[str, Any]:
         self.send({"ready": True})
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
@@ -66,7 +68,7 @@ class Template:
                 if child is not None:
                     return child
 
-    def read(self) -> tuple[dict[str, Any], int] | None:
+    def read(self) -> dict[str, Any] | None:
         try:
             data, fds, _, _ = socket.recv_fds(
                 self.control, MESSAGE_BYTES, 16, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
@@ -89,22 +91,52 @@ class Template:
                 return child
         return None
 
-    def fork(self, spec: dict[str, Any], number: int, output: int) -> tuple[dict[str, Any], int] | None:
-        """The child's spec and output descriptor in the child, None in the template."""
-        template = os.getpid()
+    def fork(self, spec: dict[str, Any], number: int, output: int) -> dict[str, Any] | None:
+        """The child's spec in the child, None in the template."""
+        ending = namespaces.Ending() if self.root else None
         try:
-            pid = os.fork()
+            pid = self.root.fork() if self.root else os.fork()
         except OSError as error:
             os.close(output)
             self.send({"error": str(error), "id": number})
             return None
         if pid == 0:
-            become_a_process_of_its_own(template, number)
-            return spec, output
+            self.become(spec, number, output, ending)
+            return spec
         os.close(output)
         self.environments[pid] = number
+        if ending:
+            self.endings[pid] = ending
         self.send({"pid": pid, "id": number})
         return None
+
+    def become(
+        self, spec: dict[str, Any], number: int, output: int, ending: namespaces.Ending | None
+    ) -> None:
+        """In the child: an environment of its own, confined. What fails here is in its log."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        os.umask(0o022)
+        for fd in (1, 2):
+            os.dup2(output, fd)
+        log = os.dup2(output, 3, inheritable=False)  # awslambdaric frames its log records on it
+        if kernel.LINUX:
+            resource.setrlimit(RLIMIT_LOCKS, (number, number))
+        if self.root:
+            self.root.enter(spec, number)
+        kernel.process_control(kernel.PR_SET_DUMPABLE, 1)  # else /proc/self is root's, once the user changed
+        kernel.process_control(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # likewise forgotten then
+        if self.self_fd >= 0 and select.select([self.self_fd], [], [], 0)[0]:
+            os._exit(1)  # the template died before that
+        os.closerange(log + 1, 1024)  # the template's few
+        confine.confine(self.mode, spec, self.libraries)
+        if ending:
+            pid = os.fork()
+            if pid:
+                os.closerange(1, log + 1)
+                ending.wait_for(pid)
+            os.setsid()
 
     def send(self, message: dict[str, Any]) -> None:
         try:
@@ -122,7 +154,8 @@ class Template:
             if pid == 0:
                 break
             if self.environments.pop(pid, None) is not None:
-                ended.append((pid, status))
+                ending = self.endings.pop(pid, None)
+                ended.append((pid, ending.status(status) if ending else status))
         for pid, _ in ended:
             kill_group(pid)
         if ended:
@@ -164,7 +197,7 @@ class Template:
 
 
 def own_children() -> list[int]:
-    if not LINUX:
+    if not kernel.LINUX:
         return []
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
@@ -178,46 +211,25 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def become_a_process_of_its_own(template: int, number: int) -> None:
-    os.setsid()
-    if LINUX:
-        resource.setrlimit(RLIMIT_LOCKS, (number, number))
-    process_control(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != template:  # it died before that
-        os._exit(1)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-
-
-def limit(what: int, value: int) -> None:
-    _, hard = resource.getrlimit(what)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(what, (value, value))
-
-
-def enter(spec: dict[str, Any], output: int) -> None:
-    """Make this process what the spec says: output, limits, variables, directory, paths."""
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    log = os.dup2(output, 3, inheritable=False)  # awslambdaric frames its log records on it
-    os.closerange(4, 1024)  # the template's few
-    os.umask(0o022)
-    limit(resource.RLIMIT_CORE, 0)
-    limit(resource.RLIMIT_NOFILE, spec["open_files"])
-    limit(resource.RLIMIT_DATA, spec["data_bytes"])
+def start(spec: dict[str, Any], in_namespaces: bool) -> None:
+    """Variables, directory and paths of the function."""
+    task_root = namespaces.TASK_ROOT if in_namespaces else spec["task_root"]
+    if in_namespaces:
+        sys.executable = f"{namespaces.INTERPRETER_DIR}/bin/{os.path.basename(sys.executable)}"
     os.environ.clear()
     os.environ.update(spec["environment"])
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log)
-    os.chdir(spec["task_root"])
-    sys.path.insert(0, spec["task_root"])
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = "3"
+    os.chdir(task_root)
+    sys.path.insert(0, task_root)
     sys.dont_write_bytecode = True
     sys.argv = ["bootstrap.py", spec["environment"]["_HANDLER"]]
 
 
 def preload(libraries: str) -> None:
     """Import awslambdaric, but not its native client: that one reads its address when it is loaded."""
-    sys.path[:] = [path for path in sys.path if path and path != os.path.dirname(os.path.abspath(__file__))]
+    del sys.path[0]  # Noria's own, which functions are not to see
+    for name in [name for name in sys.modules if name.partition(".")[0] == "noria"]:
+        del sys.modules[name]
     sys.path.append(libraries)
     site.setquit()
     site.setcopyright()
@@ -242,10 +254,15 @@ def handle_invocations() -> None:
     main(sys.argv)
 
 
-if __name__ == "__main__":
-    process_control(PR_SET_CHILD_SUBREAPER, 1)
-    preload(sys.argv[2])
+def main(control_fd: int, libraries: str, mode: str) -> None:
+    kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    template = Template(socket.socket(fileno=control_fd), mode, libraries)
+    preload(namespaces.RUNTIME_DIR if template.root else libraries)
     gc.collect()
     gc.freeze()
-    enter(*Template(socket.socket(fileno=int(sys.argv[1]))).run())
+    start(template.run(), in_namespaces=template.root is not None)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
     handle_invocations()
