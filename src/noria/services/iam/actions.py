@@ -231,7 +231,13 @@ ACTIONS: dict[str, Action] = {
         name: _on_all(name)
         for name in (
             "CreateAccountAlias", "DeleteAccountAlias", "ListAccountAliases", "GetAccountSummary",
-            "GetAccountAuthorizationDetails",
+            "GetAccountAuthorizationDetails", "SimulateCustomPolicy", "GetContextKeysForCustomPolicy",
+            "GetServiceLastAccessedDetails",
         )
     },
+    # Of users, groups and roles, by their ARNs
+    "SimulatePrincipalPolicy": _on_arn("SimulatePrincipalPolicy", "policy_source_arn"),
+    "GetContextKeysForPrincipalPolicy": _on_arn("GetContextKeysForPrincipalPolicy", "policy_source_arn"),
+    "GenerateServiceLastAccessedDetails": _on_arn("GenerateServiceLastAccessedDetails", "arn"),
+    "ListPoliciesGrantingServiceAccess": _on_arn("ListPoliciesGrantingServiceAccess", "arn"),
 }  # fmt: skip

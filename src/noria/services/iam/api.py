@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noria.services.iam.access_api import AccessOperations
 from noria.services.iam.access_keys_api import AccessKeyOperations
 from noria.services.iam.account_api import AccountOperations
 from noria.services.iam.attachments_api import AttachmentOperations
@@ -14,6 +15,7 @@ from noria.services.iam.profiles_api import InstanceProfileOperations
 from noria.services.iam.repository import Repository
 from noria.services.iam.roles_api import RoleOperations
 from noria.services.iam.service_linked_api import ServiceLinkedRoleOperations
+from noria.services.iam.simulate_api import SimulationOperations
 from noria.services.iam.tags_api import TagOperations
 from noria.services.iam.users_api import UserOperations
 from noria.store.base import Records
@@ -32,12 +34,14 @@ class IamApi(
     InstanceProfileOperations,
     ServiceLinkedRoleOperations,
     AccountOperations,
+    SimulationOperations,
+    AccessOperations,
 ):
     """Identities over a store. Sizes, patterns and ranges of members have been checked by the protocol."""
 
     def __init__(self, records: Records, last_used: LastUsed) -> None:
         store = Repository(records)
-        RoleOperations.__init__(self, store, last_used)
+        AccessOperations.__init__(self, store, last_used)
         ServiceLinkedRoleOperations.__init__(self, store)
 
     async def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""When a key or a role was last used: noted in memory with every request, written when the server stops.
+"""When a key or an identity was last used: noted in memory with every request, written when the server stops.
 
 A record a request would cost every request a write; AWS's own answer lags behind as well. What a killed
 server had noted since its start is lost (docs/differences.md).
@@ -14,7 +14,7 @@ from noria.services.iam.repository import REGION
 from noria.store.base import Records
 
 KIND = "iam-last-used"
-NOTED = 8192  # keys and roles; more than two accounts' quotas of roles
+NOTED = 16_384  # keys, and identities by service: some three for each of an account's users
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -34,19 +34,23 @@ class LastUsed:
 
     def note(self, principal: Principal, access_key_id: str, service: str, region: str, now_ms: int) -> None:
         """A request was proven to be the principal's."""
-        if principal.kind == "user" and access_key_id.startswith(LONG_TERM):
-            used = access_key_id
-        elif principal.kind == "assumed-role":
-            used = principal.user_id.partition(":")[0]
-        else:
+        if principal.kind not in ("user", "assumed-role"):
             return
-        key = (principal.account, used)
-        if key not in self._noted and len(self._noted) >= NOTED:
+        use = Use(now_ms // 1000, service, region)
+        unique_id = principal.user_id.partition(":")[0]
+        self._note(principal.account, f"{unique_id}/{service}", use)
+        if principal.kind == "assumed-role":
+            self._note(principal.account, unique_id, use)
+        elif access_key_id.startswith(LONG_TERM):
+            self._note(principal.account, access_key_id, use)
+
+    def _note(self, account: str, used: str, use: Use) -> None:
+        if (account, used) not in self._noted and len(self._noted) >= NOTED:
             self._noted.pop(next(iter(self._noted)))
-        self._noted[key] = Use(now_ms // 1000, service, region)
+        self._noted[account, used] = use
 
     async def of(self, account: str, used: str) -> Use | None:
-        """used: an access key's id, or a role's."""
+        """used: an access key's id, a role's, or a user's or role's with a service: ``AROA…/sqs``."""
         noted = self._noted.get((account, used))
         if noted is not None:
             return noted
