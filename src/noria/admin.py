@@ -22,18 +22,13 @@ from noria.errors import AwsError
 from noria.gateway import Gateway
 from noria.http.types import Request, Response
 from noria.insight import Insight
+from noria.services.sqs.attributes import COUNTS
 from noria.store.base import Records
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/_noria/"
 SERVICE = "noria"  # of the credential scope
-COUNTS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
-
 Reset = Callable[[str], Awaitable[None]]
 
 

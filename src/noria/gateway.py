@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 from botocore import xform_name
 
+from noria.auth import errors as auth_errors
 from noria.auth import sigv4
 from noria.auth.authorize import Action, Authorizer
 from noria.auth.browsers import refuse_pages
@@ -144,13 +145,13 @@ class Gateway:
         if self._enforce:
             signed = sigv4.parse(request, protocol)
             if signed is None:
-                raise sigv4.missing_token(protocol)
+                raise auth_errors.missing_token(protocol)
             principal = await self._prove(request, signed, service, protocol, now_ms)
         else:
             signed, principal = await self._believe(request, protocol, now_ms)
         region = signed.region if signed else self._settings.region
         if not REGION.fullmatch(region):
-            raise sigv4.invalid_region(protocol)
+            raise auth_errors.invalid_region(protocol)
         host = request.headers.get("host")
         return RequestContext(
             request_id,
@@ -172,13 +173,13 @@ class Gateway:
         try:
             credential = await self._credentials.find(signed.access_key_id, signed.session_token, now_ms)
         except AwsError as error:  # worded for the Query protocol
-            raise sigv4.reworded(error, protocol) from error
+            raise auth_errors.reworded(error, protocol) from error
         secret = credential.secret_access_key
         sigv4.verify(request, signed, secret, now_ms / 1000, service=service, protocol=protocol)
         principal = credential.principal
         if service == "iam" and signed.session_token and principal.kind != "assumed-role":
             # GetSessionToken's and GetFederationToken's credentials are not for IAM.
-            raise sigv4.unknown_key(protocol)
+            raise auth_errors.unknown_key(protocol)
         self._uses.note(principal, signed.access_key_id, service, signed.region, now_ms)
         return principal
 

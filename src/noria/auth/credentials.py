@@ -20,9 +20,9 @@ from typing import Protocol
 
 import msgspec
 
+from noria.auth.errors import expired_token, unknown_key
 from noria.context import Principal, root_principal
 from noria.data_dir import make_private
-from noria.errors import AwsError
 
 FILE_NAME = "credentials.json"
 KEY_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # AWS's ids are base 32
@@ -181,7 +181,7 @@ class Credentials:
             account = access_key_account(access_key_id)
             credential = await self._users.access_key(account, access_key_id) if account else None
             if credential is None:
-                raise _invalid()
+                raise unknown_key("query")
             return credential
         return self.lookup(access_key_id, session_token, now_ms)
 
@@ -189,13 +189,13 @@ class Credentials:
         """`find` for root and for sessions, which need no store."""
         if not session_token:
             if not hmac.compare_digest(access_key_id.encode(), self.root.access_key_id.encode()):
-                raise _invalid()
+                raise unknown_key("query")
             return self._root
         session, credential = self._checked.get(session_token) or self._check(session_token)
         if not hmac.compare_digest(access_key_id.encode(), session.access_key_id.encode()):
-            raise _invalid()
+            raise unknown_key("query")
         if now_ms >= session.expires_at_ms:
-            raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
+            raise expired_token("query")
         return credential
 
     def issue(self, principal: Principal, now_ms: int, duration_s: int) -> SessionCredentials:
@@ -208,14 +208,14 @@ class Credentials:
 
     def _check(self, token: str) -> tuple[_Session, Credential]:
         if len(token) > TOKEN_LIMIT_CHARS:
-            raise _invalid()
+            raise unknown_key("query")
         try:
             sealed = base64.b64decode(token, altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise _invalid() from None
+            raise unknown_key("query") from None
         tag, payload = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
         if not hmac.compare_digest(tag, self._seal(b"token", payload)):
-            raise _invalid()
+            raise unknown_key("query")
         # Sealed by a server with this key: what follows is our own.
         session = msgspec.json.decode(zlib.decompress(payload), type=_Session)
         canonical = base64.urlsafe_b64encode(
@@ -240,7 +240,3 @@ def _of_session(session: _Session) -> Principal:
     always = (("aws:TokenIssueTime", issued), ("aws:MultiFactorAuthPresent", "false"))
     principal = session.principal
     return msgspec.structs.replace(principal, session_conditions=always + principal.session_conditions)
-
-
-def _invalid() -> AwsError:
-    return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 import msgspec
 
-from noria.errors import AwsError
+from noria.auth.errors import auth_error, incomplete_signature
 from noria.http.types import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -28,14 +28,6 @@ DEFAULT_EXPIRES_S = 900  # what AWS assumes where X-Amz-Expires is missing
 CACHED_HEADS, CACHED_HEAD_CHARS = 1024, 512
 CACHED_SIGNING_KEYS = 1024  # about 1 KB each
 
-# How the errors are called: Query protocol → JSON and REST-JSON.
-_JSON_NAMES = {
-    "MissingAuthenticationToken": "MissingAuthenticationTokenException",
-    "IncompleteSignature": "IncompleteSignatureException",
-    "InvalidClientTokenId": "UnrecognizedClientException",
-    "SignatureDoesNotMatch": "InvalidSignatureException",
-    "ExpiredToken": "ExpiredTokenException",
-}
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _TIMESTAMP_PATTERN = re.compile(r"\d{8}T\d{6}Z")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")  # us-east-1, us-gov-west-1, eusc-de-east-1
@@ -81,7 +73,7 @@ def parse(request: Request, protocol: str) -> SignedRequest | None:
         return _parse_presigned(presigned, protocol) if presigned else None
     if presigned:
         text = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-        raise _error("SignatureDoesNotMatch", text, protocol)
+        raise auth_error("SignatureDoesNotMatch", text, protocol)
     timestamp = request.headers.get("x-amz-date") or _http_date(request.headers.get("date", ""))
     token = request.headers.get("x-amz-security-token", "")
     head, _, signature = authorization.rpartition("Signature=")
@@ -106,7 +98,7 @@ def verify(
     for name in headers:
         if name.startswith("x-amz-") and name not in signed.signed_headers:
             text = f"'{name}' must be a 'SignedHeader' in the AWS Authorization."
-            raise _error("SignatureDoesNotMatch", text, protocol)
+            raise auth_error("SignatureDoesNotMatch", text, protocol)
     scope = f"{signed.date}/{signed.region}/{signed.service}/aws4_request"
     canonical = "\n".join(
         (
@@ -123,46 +115,12 @@ def verify(
     text = f"{ALGORITHM}\n{signed.timestamp}\n{scope}\n{digest}"
     expected = _signer(secret, signed.date, signed.region, signed.service)(text.encode("ascii"))
     if not hmac.compare_digest(expected.encode(), signed.signature.encode()):
-        raise _error(
+        raise auth_error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check your AWS"
             " Secret Access Key and signing method. Consult the service documentation for details.",
             protocol,
         )
-
-
-def missing_token(protocol: str) -> AwsError:
-    """For a request without a signature."""
-    return _error("MissingAuthenticationToken", "Request is missing Authentication Token", protocol)
-
-
-def unknown_key(protocol: str) -> AwsError:
-    """For an access key that does not exist, or a session token that is not its own."""
-    return _error("InvalidClientTokenId", "The security token included in the request is invalid.", protocol)
-
-
-def expired_token(protocol: str) -> AwsError:
-    """For temporary credentials that have expired."""
-    return _error("ExpiredToken", "The security token included in the request is expired", protocol)
-
-
-def invalid_region(protocol: str) -> AwsError:
-    """For a credential scope whose region no region could have."""
-    return _error("SignatureDoesNotMatch", "Credential should be scoped to a valid region. ", protocol)
-
-
-def reworded(error: AwsError, protocol: str) -> AwsError:
-    """An authentication error that is worded for the Query protocol, as `protocol` names it."""
-    return _error(error.code, error.message, protocol, error.status)
-
-
-def _error(query_code: str, message: str, protocol: str, status: int = 403) -> AwsError:
-    code = query_code if protocol == "query" else _JSON_NAMES.get(query_code, query_code)
-    return AwsError(code, message, status, query_code=query_code)
-
-
-def _incomplete(message: str, protocol: str) -> AwsError:
-    return _error("IncompleteSignature", message, protocol, 400)
 
 
 # What a request claims
@@ -188,7 +146,7 @@ def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[st
     for part in rest.split(","):
         name, equals, value = part.strip().partition("=")
         if not equals and part.strip() and algorithm == ALGORITHM:
-            raise _incomplete(
+            raise incomplete_signature(
                 f"'{part.strip()}' not a valid key=value pair (missing equal-sign) in Authorization header:"
                 f" '{authorization}'.",
                 protocol,
@@ -205,9 +163,9 @@ def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[st
     if "x-amz-date" not in request.headers and "date" not in request.headers:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if missing:
-        raise _incomplete(f"{' '.join(missing)} Authorization={authorization}", protocol)
+        raise incomplete_signature(f"{' '.join(missing)} Authorization={authorization}", protocol)
     if algorithm != ALGORITHM:
-        raise _incomplete(
+        raise incomplete_signature(
             f"Unsupported AWS 'algorithm': '{algorithm}' (only AWS4-HMAC-SHA256 for now). ", protocol
         )
     return found["Credential"], found["SignedHeaders"], found["Signature"]
@@ -217,7 +175,9 @@ def _presigned_parameters(query: str, protocol: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True, encoding="latin-1"):
         if name in found:  # which one counts must not be a question
-            raise _incomplete(f"AWS query-string parameters must include '{name}' only once.", protocol)
+            raise incomplete_signature(
+                f"AWS query-string parameters must include '{name}' only once.", protocol
+            )
         if name.startswith("X-Amz-"):
             found[name] = value
     return found
@@ -230,16 +190,16 @@ def _parse_presigned(parameters: dict[str, str], protocol: str) -> SignedRequest
         return None
     if missing:
         texts = " ".join(f"AWS query-string parameters must include '{name}'." for name in missing)
-        raise _incomplete(f"{texts} Re-examine the query-string parameters.", protocol)
+        raise incomplete_signature(f"{texts} Re-examine the query-string parameters.", protocol)
     algorithm, credential, signature, signed_headers, timestamp = (parameters[name] for name in names)
     if algorithm != ALGORITHM:
-        raise _incomplete(
+        raise incomplete_signature(
             f"Unsupported AWS 'algorithm': '{algorithm}' (only AWS4-HMAC-SHA256 for now). ", protocol
         )
     expires = parameters.get("X-Amz-Expires", str(DEFAULT_EXPIRES_S))
     if not re.fullmatch(r"\d{1,9}", expires, re.ASCII) or int(expires) > MAX_EXPIRES_S:
         text = "X-Amz-Expires must be a number of seconds, at least 0 and at most 604800 (a week)"
-        raise _incomplete(text, protocol)
+        raise incomplete_signature(text, protocol)
     token = parameters.get("X-Amz-Security-Token", "")
     return _claim(credential, timestamp, signed_headers, signature, token, int(expires), protocol)
 
@@ -254,7 +214,7 @@ def _claim(
     protocol: str,
 ) -> SignedRequest:
     if not _TIMESTAMP_PATTERN.fullmatch(timestamp):
-        raise _incomplete(
+        raise incomplete_signature(
             f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'."
             " See http://en.wikipedia.org/wiki/ISO_8601",
             protocol,
@@ -262,10 +222,10 @@ def _claim(
     names = tuple(signed_headers.lower().split(";"))
     if "host" not in names:
         text = "'Host' must be a 'SignedHeader' in the AWS Authorization."
-        raise _error("SignatureDoesNotMatch", text, protocol)
+        raise auth_error("SignatureDoesNotMatch", text, protocol)
     elements = credential.split("/")
     if len(elements) != 5:
-        raise _incomplete(
+        raise incomplete_signature(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term,"
             f" got '{credential}'",
             protocol,
@@ -292,17 +252,17 @@ def _check_time(signed: SignedRequest, now_s: float, protocol: str) -> None:
         signed_at = _epoch_s(signed.timestamp)
     except ValueError as error:  # the 61st second, the 13th month
         text = f"Date must be in ISO-8601 'basic format'. Got '{signed.timestamp}'."
-        raise _incomplete(f"{text} See http://en.wikipedia.org/wiki/ISO_8601", protocol) from error
+        raise incomplete_signature(f"{text} See http://en.wikipedia.org/wiki/ISO_8601", protocol) from error
     valid_s = SKEW_S if signed.expires_s is None else signed.expires_s
     if signed_at < int(now_s) - valid_s:
-        raise _error(
+        raise auth_error(
             "SignatureDoesNotMatch",
             f"Signature expired: {signed.timestamp} is now earlier than {_at(now_s - valid_s)}"
             f" ({_at(now_s)} - {_minutes(valid_s)}.)",
             protocol,
         )
     if signed_at > int(now_s) + SKEW_S:
-        raise _error(
+        raise auth_error(
             "SignatureDoesNotMatch",
             f"Signature not yet current: {signed.timestamp} is still later than {_at(now_s + SKEW_S)}"
             f" ({_at(now_s)} + {_minutes(SKEW_S)}.)",
@@ -347,7 +307,7 @@ def _check_scope(signed: SignedRequest, service: str, protocol: str) -> None:
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP:"
             f" '{signed.date}' != '{signed.timestamp[:8]}', from '{signed.timestamp}'."
         )
-    raise _error("SignatureDoesNotMatch", "".join(texts), protocol)
+    raise auth_error("SignatureDoesNotMatch", "".join(texts), protocol)
 
 
 @lru_cache(maxsize=CACHED_SIGNING_KEYS)

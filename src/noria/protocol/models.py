@@ -84,7 +84,6 @@ class Operation:
         self.name = name
         self.method_name: str = xform_name(name)
         http = definition["http"]
-        self.http_method: str = http["method"]
         self.request_uri: str = http["requestUri"]
         self.response_code: int = http.get("responseCode", 200)
         self._input: str | None = definition.get("input", {}).get("shape")
@@ -115,7 +114,6 @@ class ServiceModel:
     def __init__(self, name: str, definition: Mapping[str, Any]) -> None:
         metadata = definition["metadata"]
         self.name = name
-        self.signing_name: str = metadata.get("signingName", name)
         self.api_version: str = metadata["apiVersion"]
         self.protocol: str = metadata["protocol"]
         self.json_version: str = metadata.get("jsonVersion", "")

@@ -72,8 +72,6 @@ class RolePermissions(Protocol):
 class Roles(Protocol):
     """Roles as a service that assumes them sees them. Implemented over IAM and STS."""
 
-    async def exists(self, role_arn: str) -> bool: ...
-
     async def trusts(self, role_arn: str, service_principal: str) -> bool:
         """Whether the role exists and its trust policy lets the service assume it."""
 

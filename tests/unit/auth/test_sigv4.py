@@ -17,7 +17,7 @@ from botocore.utils import percent_encode, percent_encode_sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noria.auth import sigv4
+from noria.auth import errors, sigv4
 from noria.errors import AwsError
 from noria.http.types import Request
 
@@ -228,9 +228,9 @@ def test_json_services_call_the_errors_differently_and_keep_the_query_code() -> 
     assert [
         (error.code, error.query_code, error.status, error.message)
         for error in (
-            sigv4.missing_token("json"),
-            sigv4.unknown_key("rest-json"),
-            sigv4.expired_token("json"),
+            errors.missing_token("json"),
+            errors.unknown_key("rest-json"),
+            errors.expired_token("json"),
         )
     ] == [
         (
@@ -252,8 +252,8 @@ def test_json_services_call_the_errors_differently_and_keep_the_query_code() -> 
             "The security token included in the request is expired",
         ),
     ]
-    assert sigv4.missing_token("query").code == "MissingAuthenticationToken"
-    assert sigv4.reworded(AwsError("ExpiredToken", "text", 403), "json").code == "ExpiredTokenException"
+    assert errors.missing_token("query").code == "MissingAuthenticationToken"
+    assert errors.reworded(AwsError("ExpiredToken", "text", 403), "json").code == "ExpiredTokenException"
 
 
 def test_five_minutes_of_skew_are_allowed_and_no_second_more() -> None:

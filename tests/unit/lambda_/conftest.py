@@ -38,9 +38,6 @@ class FakeRoles:
         self.lifetime_s = 3600.0
         self.assumed: list[tuple[str, str, str]] = []
 
-    async def exists(self, role_arn: str) -> bool:
-        return role_arn not in self.distrusting
-
     async def trusts(self, role_arn: str, service_principal: str) -> bool:
         return role_arn not in self.distrusting
 

@@ -190,7 +190,15 @@ async def test_the_digest_is_of_the_attributes_that_are_returned(sqs: SqsClient)
         ),
         (
             {"a": {"DataType": "Binary", "StringValue": "x"}},
-            "Message (user) attribute 'a' must contain a non-empty value of type 'Binary'.",
+            "Message (user) attribute 'a' with type 'Binary' must use field 'Binary'.",
+        ),
+        (
+            {"a": {"DataType": "Number.int", "BinaryValue": b"1"}},
+            "Message (user) attribute 'a' with type 'Number' must use field 'String'.",
+        ),
+        (  # nothing of it may be dropped in silence
+            {"a": {"DataType": "String", "StringValue": "x", "BinaryValue": b"y"}},
+            "Message (user) attribute 'a' with type 'String' must use field 'String'.",
         ),
         (
             {"a": {"DataType": "Number", "StringValue": "world"}},

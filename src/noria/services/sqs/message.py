@@ -228,7 +228,12 @@ def _check_value(name: str, value: Mapping[str, Any]) -> tuple[str, bytes]:
             f"The type of message (user) attribute '{name}' is invalid. You must use only the following"
             " supported type prefixes: Binary, Number, String."
         )
-    content: str | bytes | None = value.get("BinaryValue" if kind == "Binary" else "StringValue")
+    field, other = ("Binary", "String") if kind == "Binary" else ("String", "Binary")
+    if value.get(f"{other}Value"):
+        raise errors.invalid_parameter(
+            f"Message (user) attribute '{name}' with type '{kind}' must use field '{field}'."
+        )
+    content: str | bytes | None = value.get(f"{field}Value")
     if not content:
         raise errors.invalid_parameter(
             f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'."

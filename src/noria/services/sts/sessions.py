@@ -56,9 +56,6 @@ class RoleSessions:
         self._permissions = permissions
         self._clock = clock
 
-    async def exists(self, role_arn: str) -> bool:
-        return await self._directory.role(role_arn) is not None
-
     async def trusts(self, role_arn: str, service_principal_name: str) -> bool:
         return await self._trusting(role_arn, service_principal_name) is not None
 
