@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from noria.store.base import Records
+from noria.store.base import UNCACHED_KINDS, Records
 from noria.store.sqlite.store import SqliteStore
 
 A, B, REGION = "000000000000", "111111111111", "us-east-1"
@@ -106,3 +106,16 @@ async def test_the_generation_grows_with_every_change_and_only_then(records: Rec
     await records.delete("k", A, REGION, "n")
     await records.get("k", A, REGION, "n")
     assert records.generation() == seen[-1]
+
+
+async def test_what_nobody_caches_empties_no_cache(records: Records) -> None:
+    seen = records.generation()
+    for kind in UNCACHED_KINDS:
+        await records.insert(kind, A, REGION, "n", b"1")
+        await records.replace(kind, A, REGION, "n", b"2", expected=b"1")
+        await records.delete(kind, A, REGION, "n")
+    assert records.generation() == seen
+    await records.delete_account(A)
+    await records.insert("k", A, REGION, "n", b"1")
+    await records.delete_account(A)
+    assert records.generation() == seen + 2

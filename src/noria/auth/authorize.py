@@ -17,6 +17,7 @@ from noria.policy.document import session_policy
 from noria.policy.evaluate import ALLOWED, NOBODY, Decision, Identity, PolicyRequest, evaluate
 from noria.policy.match import ContextValue
 from noria.policy.statement import Policy
+from noria.store.cache import GenerationCache
 
 Params = Mapping[str, Any]
 Conditions = Callable[[], Mapping[str, ContextValue]]
@@ -106,9 +107,9 @@ class Authorizer:
         self._mode = mode
         self._denials = denials
         self._clock = clock
-        self._generation = -1
-        self._decisions: dict[tuple[Principal, str, str], Decision] = {}
-        self._found: dict[str, Resource] = {}  # by ARN
+        now, size = policies.generation, DECISIONS_CACHED
+        self._decisions: GenerationCache[tuple[Principal, str, str], Decision] = GenerationCache(now, size)
+        self._found: GenerationCache[str, Resource] = GenerationCache(now, size)  # by ARN
 
     async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:
         """Raise the service's access-denied error unless ctx.principal may do what the request asks."""
@@ -220,14 +221,10 @@ class Authorizer:
         if self._mode == "permissive" or self._unbound(principal, service):
             self.calls.record(principal, action, resource, allowed=True)
             return ALLOWED
-        generation = self._policies.generation()
-        if generation != self._generation or len(self._decisions) + len(self._found) >= DECISIONS_CACHED:
-            self._decisions.clear()
-            self._found.clear()
-            self._generation = generation
         key = (principal, action, resource)
         if cached := self._decisions.get(key):
             return cached
+        generation = self._decisions.generation
         identity = await self._identity(principal)
         found = await self._resource(service, resource)
         dynamic = _dynamic(principal, identity, found)
@@ -237,8 +234,8 @@ class Authorizer:
             request = PolicyRequest(principal, action, resource, {})
         decision = evaluate(request, identity, found.policy)
         self.calls.record(principal, action, resource, allowed=decision.allowed)
-        if not dynamic and generation == self._policies.generation() and len(resource) <= MAX_RESOURCE_CHARS:
-            self._decisions[key] = decision
+        if not dynamic and len(resource) <= MAX_RESOURCE_CHARS:
+            self._decisions.put(key, decision, generation)
         return decision
 
     async def _asked(
@@ -257,10 +254,9 @@ class Authorizer:
             return NO_RESOURCE
         found = self._found.get(arn)
         if found is None:
-            generation = self._policies.generation()
+            generation = self._found.generation
             found = await resources.resource(arn) or NO_RESOURCE
-            if generation == self._generation == self._policies.generation():
-                self._found[arn] = found
+            self._found.put(arn, found, generation)
         return found
 
     def _denied(self, ctx: RequestContext, action: str, resource: str, decision: Decision) -> AwsError:

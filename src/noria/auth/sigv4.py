@@ -153,7 +153,7 @@ def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[st
             )
         if name in found:  # which one counts must not be a question
             text = f"Authorization header must include '{name}' only once. Authorization={authorization}"
-            raise _incomplete(text, protocol)
+            raise incomplete_signature(text, protocol)
         found[name] = value
     missing = [
         f"Authorization header requires '{name}' parameter."

@@ -12,6 +12,9 @@ from typing import Protocol
 from noria.store.log_events import LogEvents
 from noria.store.messages import FifoMessages, Messages
 
+# Kinds that nothing is cached of: they change with every invocation or move, and would empty every cache.
+UNCACHED_KINDS = frozenset({"lambda-event", "iam-calls", "iam-last-used", "sqs-move-task"})
+
 
 class StoreError(Exception):
     """The store could not do it (disk full, I/O error); nothing was changed. Answered as a 5xx."""
@@ -56,7 +59,9 @@ class Records(Protocol):
         """Remove every record of an account (`noria reset`)."""
 
     def generation(self) -> int:
-        """Grows whenever any record changes, on any node, so that caches know when to look again."""
+        """Grows whenever any record changes, on any node, but for `UNCACHED_KINDS`, so that caches know when
+        to look again.
+        """
 
 
 class Store(Protocol):

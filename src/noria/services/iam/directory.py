@@ -13,6 +13,7 @@ from noria.services.iam.models import Bounded, InstanceProfile, PolicyHolder, Ro
 from noria.services.iam.repository import ENTITY_ARN, POLICY_ARN, Repository
 from noria.services.ports import RoleView
 from noria.store.base import Records
+from noria.store.cache import GenerationCache
 
 CACHED = 1024  # identities whose policies are kept compiled, and keys: one account's quota of roles
 DOCUMENTS_CACHED = 2048  # compiled documents, shared by identities and kept across changes elsewhere
@@ -30,32 +31,27 @@ class IamDirectory:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._store = Repository(records)
-        self._generation = -1
-        self._identities: dict[tuple[str, str], Identity] = {}
-        self._keys: dict[str, Credential | None] = {}
+        self._identities: GenerationCache[tuple[str, str], Identity] = GenerationCache(
+            records.generation, CACHED
+        )
+        self._keys: GenerationCache[str, Credential] = GenerationCache(records.generation, CACHED)
 
     def generation(self) -> int:
         return self._records.generation()
 
-    def _forget_what_is_stale(self) -> int:
-        generation = self._records.generation()
-        if generation != self._generation or len(self._identities) + len(self._keys) >= CACHED:
-            self._identities.clear()
-            self._keys.clear()
-            self._generation = generation
-        return generation
-
     # Who a key is
 
     async def access_key(self, account: str, key_id: str) -> Credential | None:
-        generation = self._forget_what_is_stale()
-        if key_id in self._keys:
-            return self._keys[key_id]
-        user = await self._store.key_owner(account, key_id)
-        key = next((key for key in user.keys if key.key_id == key_id), None) if user else None
-        credential = Credential(key.secret, user_principal(user)) if user and key and key.active else None
-        if generation == self._records.generation():  # nothing has changed meanwhile
-            self._keys[key_id] = credential
+        """What is no active key is looked up each time, so that guessed ones do not push out others."""
+        credential = self._keys.get(key_id)
+        if credential is None:
+            generation = self._keys.generation
+            user = await self._store.key_owner(account, key_id)
+            key = next((key for key in user.keys if key.key_id == key_id), None) if user else None
+            if user is None or key is None or not key.active:
+                return None
+            credential = Credential(key.secret, user_principal(user))
+            self._keys.put(key_id, credential, generation)
         return credential
 
     # What an identity may
@@ -66,10 +62,10 @@ class IamDirectory:
             return NOBODY  # AWS: "the resulting session has no permissions"
         if principal.kind == "federated-user" and not principal.name:
             return Identity((Attached(_identity_policy(ALLOW_ALL)),))  # of root
-        generation = self._forget_what_is_stale()
         key = (principal.account, behind(principal))
         identity = self._identities.get(key)
         if identity is None:
+            generation = self._identities.generation
             holder: User | Role | None
             if principal.kind == "assumed-role":
                 holder = await self._store.roles.find(principal.account, principal.name)
@@ -77,8 +73,7 @@ class IamDirectory:
                 holder = await self._store.users.find(principal.account, principal.name)
             known = holder is not None and holder.unique_id == key[1]
             identity = await self._of(holder) if holder is not None and known else NOBODY
-            if generation == self._records.generation():
-                self._identities[key] = identity
+            self._identities.put(key, identity, generation)
         return identity
 
     async def _of(self, holder: User | Role) -> Identity:

@@ -10,6 +10,7 @@ import msgspec
 
 from noria.services.lambda_ import errors
 from noria.store.base import Records
+from noria.store.cache import GenerationCache
 
 T = TypeVar("T")
 
@@ -29,23 +30,18 @@ class Table(Generic[T]):
         self._records = records
         self._kind = kind
         self._decode = msgspec.json.Decoder(struct).decode
-        self._cache: dict[Key, T] = {}
-        self._cached_at = -1
+        self._cache: GenerationCache[Key, T] = GenerationCache(records.generation, CACHED)
 
     async def get(self, account: str, region: str, name: str) -> T | None:
-        generation = self._records.generation()
-        if generation != self._cached_at or len(self._cache) > CACHED:
-            self._cache.clear()
-            self._cached_at = generation
         key = (account, region, name)
         if (cached := self._cache.get(key)) is not None:
             return cached
+        generation = self._cache.generation
         value = await self._records.get(self._kind, account, region, name)
         if value is None:
             return None
         found = self._decode(value)
-        if self._cached_at == generation:  # not changed while it was read
-            self._cache[key] = found
+        self._cache.put(key, found, generation)
         return found
 
     async def insert(self, account: str, region: str, name: str, value: T) -> bool:

@@ -12,6 +12,7 @@ from noria.context import RequestContext
 from noria.services.sqs import errors
 from noria.services.sqs.limits import MAX_CACHED_QUEUES
 from noria.store.base import Records
+from noria.store.cache import GenerationCache
 
 KIND = "sqs-queue"
 DELETED = "sqs-deleted-queue"  # name → when, in ms
@@ -101,25 +102,19 @@ class Queues:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._found: dict[tuple[str, str, str], Queue] = {}
-        self._generation = -1
+        self._found: GenerationCache[tuple[str, str, str], Queue] = GenerationCache(
+            records.generation, MAX_CACHED_QUEUES
+        )
 
     async def find(self, ctx: RequestContext, queue_url: str) -> Queue:
         """Raises QueueDoesNotExist, InvalidAddress, MissingParameter, AccessDenied."""
-        self._refresh()
         key = (ctx.account, ctx.region, queue_url)
         queue = self._found.get(key)
         if queue is None:
+            generation = self._found.generation
             queue = await self._find(ctx, queue_url)
-            if self._records.generation() == self._generation:
-                self._found[key] = queue
+            self._found.put(key, queue, generation)
         return queue
-
-    def _refresh(self) -> None:
-        generation = self._records.generation()
-        if generation != self._generation or len(self._found) >= MAX_CACHED_QUEUES:
-            self._found.clear()
-            self._generation = generation
 
     async def _find(self, ctx: RequestContext, queue_url: str) -> Queue:
         if not queue_url:
@@ -140,16 +135,16 @@ class Queues:
 
     async def by_arn(self, arn: str) -> Queue | None:
         """Cached as `find` is; None for what is no queue's ARN, too."""
-        self._refresh()
         key = ("", "", arn)
         queue = self._found.get(key)
         if queue is None:
+            generation = self._found.generation
             parts = ARN.fullmatch(arn)
             if parts is None:
                 return None
             queue = await self.get(parts[2], parts[1], parts[3])
-            if queue is not None and self._records.generation() == self._generation:
-                self._found[key] = queue
+            if queue is not None:
+                self._found.put(key, queue, generation)
         return queue
 
     async def create(self, account: str, region: str, name: str, record: QueueRecord) -> bool:

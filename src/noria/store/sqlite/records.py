@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from noria.store.base import UNCACHED_KINDS
 from noria.store.sqlite.engine import SqliteEngine
 
 SCHEMA = """
@@ -30,6 +31,7 @@ class SqliteRecords:
 
     async def insert(self, kind: str, account: str, region: str, name: str, value: bytes) -> bool:
         return await self._change(
+            kind,
             "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (kind, account, region, name, value),
         )
@@ -38,12 +40,13 @@ class SqliteRecords:
         self, kind: str, account: str, region: str, name: str, value: bytes, *, expected: bytes
     ) -> bool:
         return await self._change(
+            kind,
             f"UPDATE records SET value = ? WHERE {WHERE} AND value = ?",
             (value, kind, account, region, name, expected),
         )
 
     async def delete(self, kind: str, account: str, region: str, name: str) -> bool:
-        return await self._change(f"DELETE FROM records WHERE {WHERE}", (kind, account, region, name))
+        return await self._change(kind, f"DELETE FROM records WHERE {WHERE}", (kind, account, region, name))
 
     async def owners(self, kind: str) -> list[tuple[str, str]]:
         rows = self._engine.read("SELECT DISTINCT account, region FROM records WHERE kind = ?", (kind,))
@@ -67,20 +70,22 @@ class SqliteRecords:
         return [(name, value) for name, value in rows]
 
     async def delete_account(self, account: str) -> None:
-        await self._change("DELETE FROM records WHERE account = ?", (account,))
+        await self._change(None, "DELETE FROM records WHERE account = ?", (account,))
 
     def generation(self) -> int:
         return self._generation
 
-    async def _change(self, sql: str, parameters: tuple[object, ...]) -> bool:
+    async def _change(self, kind: str | None, sql: str, parameters: tuple[object, ...]) -> bool:
+        """kind: None where it may be any."""
+        step = kind not in UNCACHED_KINDS
+
         def change(db: sqlite3.Connection) -> bool:
             changed = db.execute(sql, parameters).rowcount > 0
-            if changed:
-                self._generation += 1
+            self._generation += step and changed
             return changed
 
         try:
             return await self._engine.write(change)
         except BaseException:
-            self._generation += 1  # what a reader cached of a change that failed is stale
+            self._generation += step  # what a reader cached of a change that failed is stale
             raise
