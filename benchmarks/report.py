@@ -120,6 +120,13 @@ MEASURES = (
         better="higher",
         mark=95,
     ),
+    Measure(
+        "evaluations",
+        "policy: 1,000,000 decisions",
+        "s",
+        "decisions of the evaluator about the exercise's role and queue, from its documents, nothing cached",
+        mark=3,
+    ),
 )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from benchmarks import triggers
 from benchmarks.functions import create_function, create_role, create_trigger, wait_until
 from benchmarks.load import percentile, post
+from benchmarks.policy import evaluation_s
 from benchmarks.servers import EPHEMERAL, LIMIT, MINISTACK, NORIA, BenchmarkError, Contender, Server
 
 CONNECTIONS = 32
@@ -198,6 +199,10 @@ def _handled_at_s(logs: Any) -> dict[str, float]:
     return handled
 
 
+def policy(_server: Server, _plan: Plan) -> Figures:
+    return {"evaluations": evaluation_s()}
+
+
 SECTIONS = {
     "start": Section((NORIA, MINISTACK), start),
     "memory": Section((NORIA, MINISTACK), memory),
@@ -208,4 +213,5 @@ SECTIONS = {
     "drain": Section((NORIA, MINISTACK), drain),
     "drain-large": Section((NORIA,), drain_large),
     "beside": Section((NORIA,), beside),
+    "policy": Section((NORIA,), policy),
 }

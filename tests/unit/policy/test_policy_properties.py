@@ -8,14 +8,16 @@ import re
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.policies import identity_of, identity_policy
+from tests.support.policies import identity_of, identity_policy, resource_policy
 
-from noria.context import Principal
+from noria.context import Principal, root_principal
 from noria.policy.document import parse_identity_policy
 from noria.policy.evaluate import Decision, PolicyRequest, evaluate
+from noria.policy.explain import considered
 from noria.policy.match import Pattern, Style
 
 PRINCIPAL = Principal("user", "1" * 12, "arn:aws:iam::111111111111:user/ann", "AIDA", "ann")
@@ -50,7 +52,24 @@ def statements(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+principals = st.sampled_from(
+    ["*", {"AWS": "1" * 12}, {"AWS": "2" * 12}, {"AWS": "arn:aws:iam::111111111111:user/ann"}]
+)
+
+
+@st.composite
+def resource_statements(draw: st.DrawFn) -> dict[str, Any]:
+    return draw(statements()) | {"Principal": draw(principals)}
+
+
 requests = st.builds(PolicyRequest, st.just(PRINCIPAL), names, arns, contexts)
+
+
+Document = list[dict[str, Any]]
+
+STRANGER = Principal("user", "2" * 12, "arn:aws:iam::222222222222:user/bob", "AIDB", "bob")
+ROOT = root_principal("1" * 12)
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 def decide(request: PolicyRequest, *documents: list[dict[str, Any]]) -> Decision:
@@ -110,6 +129,69 @@ def test_a_session_policy_never_widens(
     )
     both = decide(request, role).allowed and decide(request, session).allowed
     assert decide(narrowed, role).allowed is both
+
+
+def limited(
+    request: PolicyRequest, own: Document, boundary: Document | None = None, queue: Document | None = None
+) -> bool:
+    identity = identity_of(
+        *([identity_policy(*own)] if own else []),
+        boundary=identity_policy(*boundary) if boundary else None,
+    )
+    return evaluate(request, identity, resource_policy(*queue) if queue else None).allowed
+
+
+@given(requests, st.lists(statements(), max_size=3), st.lists(statements(), min_size=1, max_size=3))
+def test_a_boundary_never_widens(request: PolicyRequest, own: Document, boundary: Document) -> None:
+    both = limited(request, own) and limited(request, boundary)
+    assert limited(request, own, boundary) is both
+
+
+@given(requests, st.lists(statements(), max_size=3), st.lists(resource_statements(), min_size=1, max_size=3))
+def test_a_resources_policy_widens_inside_the_account_only(
+    request: PolicyRequest, own: Document, queue: Document
+) -> None:
+    """Without a deny, it only adds in the account; for another account, both must allow."""
+    grants = [statement | {"Effect": "Allow"} for statement in queue]
+    if limited(request, own):
+        assert limited(request, own, queue=grants)
+    stranger = msgspec.structs.replace(request, principal=STRANGER)
+    if request.resource != "*" and not limited(stranger, [EVERYTHING], queue=grants):
+        assert not limited(stranger, own, queue=grants)
+    if request.resource != "*" and not limited(request, own):
+        assert not limited(stranger, own, queue=grants)
+
+
+@given(requests, st.lists(statements(), max_size=3), st.lists(resource_statements(), max_size=2))
+def test_a_deny_for_everyone_in_a_resources_policy_always_wins(
+    request: PolicyRequest, own: Document, queue: Document
+) -> None:
+    deny = {"Effect": "Deny", "Principal": "*", "Action": request.action, "Resource": "*"}
+    for principal in (PRINCIPAL, STRANGER, ROOT):
+        asked = msgspec.structs.replace(request, principal=principal)
+        assert not limited(asked, own, queue=[*queue, deny])
+
+
+@given(requests, st.lists(resource_statements(), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_the_order_in_a_resources_policy_does_not_matter(
+    request: PolicyRequest, queue: Document, order: random.Random
+) -> None:
+    shuffled = order.sample(queue, len(queue))
+    assert limited(request, [], queue=queue) == limited(request, [], queue=shuffled)
+
+
+@given(requests, st.lists(statements(), max_size=3), st.lists(resource_statements(), max_size=3))
+def test_an_explanation_agrees_with_the_decision(
+    request: PolicyRequest, own: Document, queue: Document
+) -> None:
+    """Some deny applies exactly where the denial is explicit; where all is allowed, some allow does."""
+    identity = identity_of(*([identity_policy(*own)] if own else []))
+    resource = resource_policy(*queue) if queue else None
+    decision = evaluate(request, identity, resource)
+    rows = considered(request, identity, resource, trust=False)
+    assert decision.explicit is any(row.applies and row.effect == "Deny" for row in rows)
+    if decision.allowed:
+        assert any(row.applies and row.effect == "Allow" for row in rows)
 
 
 @given(st.text("ab*?", max_size=8), st.text("ab", max_size=8))
