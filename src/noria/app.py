@@ -131,7 +131,7 @@ class App:
         )
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
         functions.taggable["event-source-mapping"] = triggers.tagged
-        iam = IamApi(store.records, last_used)
+        iam = IamApi(store.records, last_used, authorizer)
         sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {
             "sqs": (sqs,),

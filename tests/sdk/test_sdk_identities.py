@@ -211,3 +211,14 @@ def test_lists_are_paginated(aws: Aws) -> None:
         Filter=["User"], PaginationConfig={"PageSize": 1}
     )
     assert set(names) <= {user["UserName"] for page in details for user in page["UserDetailList"]}
+
+
+def test_a_role_is_put_into_an_instance_profile_by_who_may_pass_it(aws: Aws, server: ServerProcess) -> None:
+    profile, role = unique("profile"), aws.role()
+    aws.iam.create_instance_profile(InstanceProfileName=profile)
+    user = User(aws, server, add=allow("iam:AddRoleToInstanceProfile", "*"))
+    named = {"InstanceProfileName": profile, "RoleName": role.rpartition("/")[2]}
+    with refused(*denied(user, "iam:PassRole", role)):
+        user.client("iam").add_role_to_instance_profile(**named)
+    aws.iam.put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=allow("iam:PassRole", role))
+    user.client("iam").add_role_to_instance_profile(**named)

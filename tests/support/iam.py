@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore import xform_name
 
+from noria.auth.authorize import Authorizer
 from noria.clock import ManualClock
 from noria.context import Principal, RequestContext, root_principal
 from noria.protocol.models import load_service
@@ -16,6 +17,7 @@ from noria.protocol.validate import validate
 from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
 from noria.services.iam.last_used import LastUsed
+from noria.store.base import Records
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
@@ -36,6 +38,16 @@ def trusting(**principal: str) -> str:
 LAMBDA_TRUST = trusting(Service="lambda.amazonaws.com")
 
 
+def allowing_all(records: Records) -> Authorizer:
+    """For what looks beside the request's own action: without it, every caller may."""
+    return Authorizer(IamDirectory(records), "permissive", {}, ManualClock(NOW_S))
+
+
+def iam_api(records: Records) -> IamApi:
+    """For tests that call its methods."""
+    return IamApi(records, LastUsed(records), allowing_all(records))
+
+
 class IamClient:
     """``await iam("CreateUser", UserName="U")``: the answer without the members that are not sent."""
 
@@ -43,8 +55,8 @@ class IamClient:
         self.clock = ManualClock(NOW_S)
         self.records = store.records
         self.last_used = LastUsed(store.records)
-        self.api = IamApi(store.records, self.last_used)
         self.directory = IamDirectory(store.records)
+        self.api = IamApi(store.records, self.last_used, allowing_all(store.records))
         self.caller: Principal = root_principal(ACCOUNT)
 
     def ctx(self, operation: str = "Op") -> RequestContext:

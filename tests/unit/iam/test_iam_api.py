@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 import pytest
 from botocore import xform_name
+from tests.support.iam import iam_api
 
 from noria.context import RequestContext, root_principal
 from noria.errors import AwsError
 from noria.services.iam import actions, limits
 from noria.services.iam.api import IamApi
-from noria.services.iam.last_used import LastUsed
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, OTHER = "111111111111", "222222222222"
@@ -49,7 +49,7 @@ def ctx(account: str = ACCOUNT) -> RequestContext:
 async def iam() -> AsyncIterator[IamApi]:
     store = SqliteStore(None)
     await store.start()
-    yield IamApi(store.records, LastUsed(store.records))
+    yield iam_api(store.records)
     await store.close()
 
 

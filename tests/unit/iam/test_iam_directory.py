@@ -6,15 +6,14 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.support.iam import iam_api
 
 from noria.auth.authorize import Authorizer
 from noria.clock import ManualClock
 from noria.context import Principal, PrincipalKind, RequestContext, root_principal
 from noria.errors import AwsError
 from noria.policy.evaluate import NOBODY
-from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
-from noria.services.iam.last_used import LastUsed
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT = "111111111111"
@@ -43,7 +42,7 @@ class Iam:
 
     def __init__(self, store: SqliteStore) -> None:
         clock = ManualClock()
-        self.api = IamApi(store.records, LastUsed(store.records))
+        self.api = iam_api(store.records)
         self.directory = IamDirectory(store.records)
         self.authorizer = Authorizer(self.directory, "enforce", {}, clock)
 

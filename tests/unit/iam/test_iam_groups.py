@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.support.iam import ACCOUNT, BASIC, NOW_S, IamClient, document
 from tests.support.sqs import refused
+
+from noria.services.iam.models import User
 
 
 async def test_a_group_is_shown_as_aws_shows_it(client: IamClient) -> None:
@@ -116,3 +119,24 @@ async def test_a_group_with_anything_left_is_not_deleted(client: IamClient) -> N
         await client(operation, GroupName="G", **members)
     await client("DeleteGroup", GroupName="G")
     assert (await client("ListGroups"))["Groups"] == []
+
+
+async def test_a_user_that_came_in_while_a_group_went_is_not_in_the_next_of_its_name(
+    client: IamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client("CreateGroup", GroupName="G")
+    await client.user()
+    store = client.api._store
+    members = store.members
+
+    async def members_before_another_came(account: str, group: str) -> list[User]:
+        found = await members(account, group)
+        monkeypatch.setattr(store, "members", members)
+        await client("AddUserToGroup", GroupName=group, UserName="U")
+        return found
+
+    monkeypatch.setattr(store, "members", members_before_another_came)
+    await client("DeleteGroup", GroupName="G")
+    await client("CreateGroup", GroupName="G")
+    assert (await client("GetGroup", GroupName="G"))["Users"] == []
+    assert (await client("ListGroupsForUser", UserName="U"))["Groups"] == []

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.aws import LAMBDA_TRUST, allow
+from tests.support.iam import iam_api
 
 from noria.auth.calls import Calls
 from noria.context import Principal, RequestContext, root_principal
-from noria.services.iam.api import IamApi
-from noria.services.iam.last_used import LastUsed
 from noria.services.iam.review import Review
 from noria.store.sqlite.store import SqliteStore
 
@@ -24,7 +23,7 @@ FOUND = "Action sqs:SendMesage: there is no such action of sqs, but sqs:SendMess
 
 class World:
     def __init__(self, store: SqliteStore) -> None:
-        self.iam = IamApi(store.records, LastUsed(store.records))
+        self.iam = iam_api(store.records)
         self.calls = Calls()
         self.review = Review(store.records, self.calls)
 

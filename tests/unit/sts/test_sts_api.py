@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
+from tests.support.iam import iam_api
 
 from noria.auth.authorize import Authorizer
 from noria.auth.credentials import Credentials, generate_root_credentials
 from noria.clock import ManualClock
 from noria.context import Principal, RequestContext, root_principal
 from noria.errors import AwsError
-from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
-from noria.services.iam.last_used import LastUsed
 from noria.services.sts.actions import ACTIONS
 from noria.services.sts.api import StsApi
 from noria.services.sts.sessions import RoleSessions
@@ -45,7 +44,7 @@ class World:
     def __init__(self, store: SqliteStore) -> None:
         self.clock = ManualClock()
         self.credentials = Credentials(generate_root_credentials(ACCOUNT))
-        self.iam = IamApi(store.records, LastUsed(store.records))
+        self.iam = iam_api(store.records)
         self.directory = IamDirectory(store.records)
         self.authorizer = Authorizer(self.directory, "enforce", {}, self.clock)
         self.sts = StsApi(self.directory, self.credentials, self.authorizer)

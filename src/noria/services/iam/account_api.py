@@ -9,7 +9,7 @@ from noria.services.iam import errors, limits
 from noria.services.iam.attachments_api import attached_policies
 from noria.services.iam.aws_managed import aws_managed
 from noria.services.iam.last_used import LastUsed
-from noria.services.iam.models import Group, ManagedPolicy, Role, User, encoded, shown_tags
+from noria.services.iam.models import Group, InstanceProfile, ManagedPolicy, Role, User, encoded, shown_tags
 from noria.services.iam.paging import page
 from noria.services.iam.profiles_api import shown_profile
 from noria.services.iam.repository import Repository
@@ -97,26 +97,28 @@ class AccountOperations:
             details += [("AWSManagedPolicy", policy) for policy in used]
         shown, more = page(details, lambda detail: f"{detail[0]}/{detail[1].name}", marker, max_items)
         answer: Answer = {name: [] for name in LISTS.values()}
+        profiles = await self._store.profiles.all(ctx.account)
         for kind, detail in shown:
             if isinstance(detail, ManagedPolicy):
                 entry = _policy(detail, attached.get(detail.arn, 0), boundaries.get(detail.arn, 0))
             else:
-                entry = await self._holder(detail)
+                entry = await self._holder(detail, profiles)
             answer[LISTS[kind]].append(entry)
         return answer | more
 
-    async def _holder(self, holder: User | Group | Role) -> Answer:
+    async def _holder(self, holder: User | Group | Role, profiles: list[InstanceProfile]) -> Answer:
+        """profiles: of the account."""
         shown = holder.listed() | {"AttachedManagedPolicies": attached_policies(holder.attached)}
         if isinstance(holder, Group):
             return shown | {"GroupPolicyList": holder.policy_list()}
         shown |= holder.details() | {"Tags": shown_tags(holder.tags)}
         if isinstance(holder, User):
             return shown | {"UserPolicyList": holder.policy_list(), "GroupList": list(holder.groups)}
-        profiles = [p for p in await self._store.profiles.all(holder.account) if holder.name in p.roles]
+        own = [profile for profile in profiles if holder.name in profile.roles]
         used = await self._last_used.of(holder.account, holder.role_id)
         return shown | {
             "RolePolicyList": holder.policy_list(),
-            "InstanceProfileList": [await shown_profile(self._store, profile) for profile in profiles],
+            "InstanceProfileList": [await shown_profile(self._store, profile) for profile in own],
             "RoleLastUsed": {"LastUsedDate": used.time_s, "Region": used.region} if used else {},
         }
 

@@ -18,6 +18,7 @@ from noria.services.iam.service_linked_api import ServiceLinkedRoleOperations
 from noria.services.iam.simulate_api import SimulationOperations
 from noria.services.iam.tags_api import TagOperations
 from noria.services.iam.users_api import UserOperations
+from noria.services.ports import Permissions
 from noria.store.base import Records
 
 
@@ -39,8 +40,9 @@ class IamApi(
 ):
     """Identities over a store. Sizes, patterns and ranges of members have been checked by the protocol."""
 
-    def __init__(self, records: Records, last_used: LastUsed) -> None:
+    def __init__(self, records: Records, last_used: LastUsed, permissions: Permissions) -> None:
         store = Repository(records)
+        InstanceProfileOperations.__init__(self, store, permissions)
         AccessOperations.__init__(self, store, last_used)
         ServiceLinkedRoleOperations.__init__(self, store)
 

@@ -60,9 +60,8 @@ class GroupOperations:
     ) -> Answer:
         user = await self._store.users.get(ctx.account, user_name)
         shown, more = page(user.groups, str, marker, max_items)
-        return {
-            "Groups": [(await self._store.groups.get(ctx.account, name)).listed() for name in shown]
-        } | more
+        groups = [await self._store.groups.find(ctx.account, name) for name in shown]
+        return {"Groups": [group.listed() for group in groups if group is not None]} | more
 
     async def update_group(
         self,
@@ -100,6 +99,8 @@ class GroupOperations:
         if group.inline:
             raise errors.delete_conflict("Cannot delete entity, must delete policies first.")
         await self._store.groups.delete(ctx.account, group_name)
+        for user in await self._store.members(ctx.account, group_name):  # who came in meanwhile
+            await self._store.users.change(ctx.account, user.name, lambda user: _moved(user, group_name))
 
     async def add_user_to_group(self, ctx: RequestContext, *, group_name: str, user_name: str) -> None:
         await self._store.groups.get(ctx.account, group_name)

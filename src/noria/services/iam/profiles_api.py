@@ -13,6 +13,7 @@ from noria.services.iam.checks import new_tags
 from noria.services.iam.models import InstanceProfile, shown_tags
 from noria.services.iam.paging import page
 from noria.services.iam.repository import Repository
+from noria.services.ports import Permissions
 
 Answer = dict[str, Any]
 
@@ -20,8 +21,9 @@ Answer = dict[str, Any]
 class InstanceProfileOperations:
     """One method an operation; see `noria.gateway` for how they are called."""
 
-    def __init__(self, store: Repository) -> None:
+    def __init__(self, store: Repository, permissions: Permissions) -> None:
         self._store = store
+        self._permissions = permissions
 
     async def create_instance_profile(
         self,
@@ -69,7 +71,9 @@ class InstanceProfileOperations:
     async def add_role_to_instance_profile(
         self, ctx: RequestContext, *, instance_profile_name: str, role_name: str
     ) -> None:
-        await self._store.roles.get(ctx.account, role_name)
+        role = await self._store.roles.get(ctx.account, role_name)
+        passed_to = {"iam:PassedToService": "ec2.amazonaws.com"}
+        await self._permissions.require(ctx, "iam:PassRole", role.arn, passed_to)
 
         def add(profile: InstanceProfile) -> InstanceProfile:
             if len(profile.roles) >= limits.ROLES_PER_INSTANCE_PROFILE:
