@@ -39,6 +39,7 @@ from noria.services.sts.api import StsApi
 from noria.services.sts.sessions import RoleSessions
 from noria.services.triggers import actions as triggers_actions
 from noria.services.triggers.api import TriggersApi
+from noria.services.triggers.resources import MappingResources
 from noria.store.base import StoreError
 from noria.store.sqlite.store import SqliteStore
 
@@ -116,7 +117,7 @@ class App:
         calls = CallsKeeper(authorizer.calls, store.records, clock)
         authorizer.resources |= {
             "sqs": QueueResources(store.records),
-            "lambda": FunctionResources(store.records),
+            "lambda": MappingResources(store.records, FunctionResources(store.records)),
             "iam": directory,
         }
         roles = RoleSessions(directory, credentials, authorizer, clock)
@@ -142,6 +143,7 @@ class App:
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
+        insight = Insight(authorizer.denied, authorizer.calls)
         own = Admin(
             settings,
             clock,
@@ -150,9 +152,10 @@ class App:
             functions.functions.runtimes,
             functions.functions.isolation,
             functions.functions.environments,
-            Insight(authorizer.denied, authorizer.calls),
+            insight,
             Review(store.records, authorizer.calls).warnings,
             [
+                insight.reset,
                 calls.reset,
                 triggers.reset,
                 functions.reset,

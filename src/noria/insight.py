@@ -19,6 +19,9 @@ class Insight:
         self._denials = denials
         self._calls = calls
 
+    async def reset(self, account: str) -> None:
+        self._denials.forget(account)
+
     def explain(self, request_id: str) -> dict[str, Any]:
         """The whole evaluation of a denial; without an id, the last ones in short."""
         if not request_id:

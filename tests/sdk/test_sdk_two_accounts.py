@@ -200,3 +200,44 @@ def test_a_role_made_anew_does_not_revive_old_sessions(aws: Aws, server: ServerP
     aws.iam.put_role_policy(RoleName=name, PolicyName="Send", PolicyDocument=allow("sqs:*", arn))
     sqs = server.client("sqs", keys)
     assert code(sqs.send_message, QueueUrl=url, MessageBody="m") == "AccessDenied"
+
+
+def grant(aws: Aws, url: str, arn: str, *statements: dict[str, Any]) -> None:
+    document = {"Version": "2012-10-17", "Statement": [{"Resource": arn, **fields} for fields in statements]}
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
+
+
+def test_our_queue_lets_them_do_what_its_policy_says(
+    aws: Aws, other: Aws, their_role: Aws, server: ServerProcess
+) -> None:
+    url, arn = aws.queue()
+    grant(aws, url, arn, {"Effect": "Allow", "Principal": {"AWS": STRANGER}, "Action": "sqs:SendMessage"})
+    their_role.sqs.send_message(QueueUrl=url, MessageBody="m")
+    assert code(their_role.sqs.receive_message, QueueUrl=url) == "AccessDenied"
+    weak = server.client("sqs", other.assume(other.role(trusting=trust({"AWS": STRANGER})), "weak"))
+    assert code(weak.send_message, QueueUrl=url, MessageBody="m") == "AccessDenied"
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    assert code(their_role.sqs.send_message, QueueUrl=url, MessageBody="m") == "AccessDenied"
+
+
+def test_a_queue_may_deny_its_own_accounts_root(aws: Aws) -> None:
+    url, arn = aws.queue()
+    grant(aws, url, arn, {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage"})
+    with refused(
+        403,
+        "AccessDenied",
+        f"User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: sqs:sendmessage on resource: {arn} "
+        "with an explicit deny in a resource-based policy",
+    ):
+        aws.sqs.send_message(QueueUrl=url, MessageBody="m")
+
+
+def test_our_queue_triggers_their_function_where_its_policy_lets_their_role(aws: Aws, other: Aws) -> None:
+    url, arn = aws.queue(VisibilityTimeout="30")
+    role = other.role(BASIC_EXECUTION, All=allow("sqs:*", arn))
+    name = other.function("def handler(event, context):\n    print(event['Records'][0]['body'])\n", role)
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    grant(aws, url, arn, {"Effect": "Allow", "Principal": {"AWS": role}, "Action": actions})
+    other.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=name)
+    aws.sqs.send_message(QueueUrl=url, MessageBody="across")
+    assert "across\n" in "".join(other.log_of(name, 1))

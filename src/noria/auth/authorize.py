@@ -141,13 +141,16 @@ class Authorizer:
         resource: str,
         conditions: Mapping[str, ContextValue] | None = None,
     ) -> bool:
-        """For a service that acts as `principal` on its own account, without a request."""
-        decision = await self._decide(
-            principal,
-            action,
-            resource,
-            lambda: {**resource_conditions(resource), **self._own(principal), **(conditions or {})},
-        )
+        """For a service that acts as `principal` without a request; a no can be explained all the same."""
+
+        def context() -> dict[str, ContextValue]:
+            return {**resource_conditions(resource), **self._own(principal), **(conditions or {})}
+
+        decision = await self._decide(principal, action, resource, context)
+        if not decision.allowed:
+            request, identity, found = await self._asked(principal, action, resource, context)
+            denied = Denied("", self._clock.now_ms(), request, identity, found.policy, False, decision)
+            self.denied.keep_for_a_service(denied)
         return decision.allowed
 
     async def allows_with_trust(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import OrderedDict
 from typing import Any
 
@@ -59,6 +60,14 @@ class Denials:
         self._kept[denied.request_id] = denied
         if len(self._kept) > DENIALS_KEPT:
             self._kept.popitem(last=False)
+
+    def keep_for_a_service(self, denied: Denied) -> None:
+        """One without a request, which a service may try for ever: it is kept once."""
+        asked = denied.request
+        text = f"{asked.principal.arn} {asked.action} {asked.resource}"
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+        self._kept.pop(request_id, None)
+        self.keep(msgspec.structs.replace(denied, request_id=request_id))
 
     def get(self, request_id: str) -> Denied | None:
         return self._kept.get(request_id)
