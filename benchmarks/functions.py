@@ -28,6 +28,11 @@ def count(event, context):
     print("counted", len(event["Records"]))
 
 
+def order(event, context):
+    began_ns = time.monotonic_ns()
+    print("order", began_ns, *[record["body"] for record in event["Records"]])
+
+
 def consume(event, context):
     now = time.time()
     for record in event["Records"]:

@@ -113,6 +113,15 @@ MEASURES = (
         mark=20_000,
     ),
     Measure(
+        "fifo",
+        "trigger: FIFO, 1,000 groups",
+        "/s",
+        "messages that wait in a FIFO queue, in batches of 10; that each group's were handled in order, once"
+        " each, is checked",
+        better="higher",
+        mark=3_000,
+    ),
+    Measure(
         "beside_idle",
         "trigger: beside 49 idle ones",
         "%",

@@ -181,6 +181,10 @@ def drain_large(server: Server, plan: Plan) -> Figures:
     return {"drained_large": triggers.throughput(server, plan.messages, **triggers.LARGE)}
 
 
+def fifo(server: Server, plan: Plan) -> Figures:
+    return {"fifo": triggers.fifo(server, plan.messages // 5)}
+
+
 def beside(server: Server, plan: Plan) -> Figures:
     return {"beside_idle": 100 * triggers.beside_idle(server, plan.messages // 2)}
 
@@ -212,6 +216,7 @@ SECTIONS = {
     "trigger": Section((NORIA, MINISTACK), trigger),
     "drain": Section((NORIA, MINISTACK), drain),
     "drain-large": Section((NORIA,), drain_large),
+    "fifo": Section((NORIA,), fifo),
     "beside": Section((NORIA,), beside),
     "policy": Section((NORIA,), policy),
 }

@@ -82,7 +82,7 @@ def test_every_measure_with_a_mark_says_what_it_means() -> None:
         "ready": (0.5, False), "idle": (80, False), "sends": (8, True),
         "warm_p50": (3, False), "cold_p50": (80, False), "trigger_p50": (5, False),
         "trigger_p99": (20, False), "drained": (8_000, False), "drained_large": (20_000, False),
-        "beside_idle": (95, False), "evaluations": (3, False),
+        "fifo": (3_000, False), "beside_idle": (95, False), "evaluations": (3, False),
     }  # fmt: skip
 
 
