@@ -103,6 +103,40 @@ async def test_a_turn_that_changes_nothing_waits_for_what_it_saw(engine: SqliteE
     assert (await first, await second) == (1, 0)
 
 
+async def test_a_write_that_promises_nothing_returns_with_its_commit(
+    engine: SqliteEngine, syncs: Syncs
+) -> None:
+    def insert_nine(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO numbers VALUES (9, '')")
+
+    syncs.gate.clear()
+    first = asyncio.create_task(insert(engine, 1))
+    await engine.write(insert_nine, synced=False)
+    assert numbers(engine) == [1, 9]
+    assert not first.done()
+    syncs.gate.set()
+    await first
+
+
+async def test_a_write_that_promises_nothing_is_synced_all_the_same(
+    engine: SqliteEngine, syncs: Syncs
+) -> None:
+    await engine.write(lambda db: db.execute("INSERT INTO numbers VALUES (9, '')"), synced=False)
+    await engine.close()
+    assert syncs.count == 1
+
+
+async def test_a_write_that_promises_nothing_fails_with_its_turn(engine: SqliteEngine) -> None:
+    await insert(engine, 1)
+    results = await asyncio.gather(
+        engine.write(lambda db: db.execute("INSERT INTO numbers VALUES (2, '')").rowcount, synced=False),
+        insert(engine, 1),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [StoreError, StoreError]
+    assert numbers(engine) == [1]
+
+
 async def test_a_failing_statement_fails_its_turn_and_changes_nothing(engine: SqliteEngine) -> None:
     await insert(engine, 1)
     results = await asyncio.gather(

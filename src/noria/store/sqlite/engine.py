@@ -48,6 +48,7 @@ class SqliteEngine:
         self._commit_soon: asyncio.Handle | None = None  # while a transaction is open
         self._changes = 0  # of the connection, when the transaction began
         self._writers: Writers = []  # of the open transaction
+        self._early: Writers = []  # of the open transaction, who don't wait for the sync
         self._unsynced: Writers = []  # of committed ones
         self._syncing = False
         self._checkpointing = False
@@ -139,8 +140,11 @@ class SqliteEngine:
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
-    async def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
         """Run `change` now, inside this turn's transaction; return its result once that is durable.
+
+        Without `synced` the result comes with the commit, for changes that promise nothing: these and what they
+        saw survive the process's death then, and a power loss only once the sync that follows has ended.
 
         A failing statement fails the turn and all its writers, with StoreError. Any other exception of
         `change` is its own; the turn goes on without it, or fails if `change` had already changed something.
@@ -157,9 +161,9 @@ class SqliteEngine:
             if self._db.total_changes != before:
                 self._fail_turn(error)
             raise
-        durable = self._loop.create_future()
-        self._writers.append(durable)
-        await durable
+        done = self._loop.create_future()
+        (self._writers if synced else self._early).append(done)
+        await done
         return result
 
     def _begin(self) -> None:
@@ -181,7 +185,7 @@ class SqliteEngine:
             self._commit_soon = None
         if self._db.in_transaction:
             self._db.rollback()
-        writers, self._writers = self._writers, []
+        writers, self._writers, self._early = self._writers + self._early, [], []
         _settle(writers, error)
 
     def _commit(self) -> None:
@@ -194,6 +198,8 @@ class SqliteEngine:
         except sqlite3.Error as error:
             self._fail_turn(error)
             return
+        early, self._early = self._early, []
+        _settle(early)
         writers, self._writers = self._writers, []
         changed = self._db.total_changes != self._changes
         if self._path is None or not (changed or self._syncing):

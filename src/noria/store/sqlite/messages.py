@@ -121,7 +121,8 @@ class SqliteMessages:
                 ready = len(rows)
             return []
 
-        return await self._engine.write(claim)
+        # A receive that a power loss undoes was not made: the message is there, and comes again.
+        return await self._engine.write(claim, synced=False)
 
     def _clear(
         self,
