@@ -143,8 +143,8 @@ class SqliteEngine:
     async def write(self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
         """Run `change` now, inside this turn's transaction; return its result once that is durable.
 
-        Without `synced` the result comes with the commit, for changes that promise nothing: these and what they
-        saw survive the process's death then, and a power loss only once the sync that follows has ended.
+        Without `synced` the result comes with the commit, for changes that promise nothing: they and what
+        they saw survive the process's death then, and a power loss once the sync that follows has ended.
 
         A failing statement fails the turn and all its writers, with StoreError. Any other exception of
         `change` is its own; the turn goes on without it, or fails if `change` had already changed something.
