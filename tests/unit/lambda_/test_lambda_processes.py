@@ -144,6 +144,24 @@ async def test_a_killed_template_is_survived(isolated: Lambda) -> None:
     assert await isolated.call() != first
 
 
+@linux_only
+async def test_a_killed_template_leaves_no_process(isolated: Lambda, name: str) -> None:
+    """Of daemons, which have left their environment's session, only the mark tells whose they are."""
+    await isolated.create(DAEMON)
+    await isolated.call(daemon(name))
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)  # noqa: ASYNC220
+    process = isolated.api._core.runtimes.template(RUNTIME)._process
+    assert process is not None
+    process.kill()
+    (environment,) = next(iter(isolated.api._pool._fleets.values())).idle
+    await until(lambda: not environment.is_alive, "the server saw the template end")
+    await until(lambda: not is_running(name), "the daemon ended")
+    assert bystander.poll() is None
+    bystander.communicate(b"\n")
+    await isolated.call(daemon(f"{name}-again"))
+    assert is_running(f"{name}-again")
+
+
 SERVER = """
 import asyncio, sys
 from pathlib import Path

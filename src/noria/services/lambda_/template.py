@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from noria.services.lambda_ import errors
+from noria.services.lambda_.sandbox import kernel, orphans
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Template:
         self._ready = asyncio.Event()
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._sweeping: asyncio.Future[None] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -55,6 +57,8 @@ class Template:
 
     def start(self) -> None:
         """On the event loop's thread: the process dies with the thread that started it."""
+        # What a template that is killed leaves, this process inherits (see `_lost`).
+        kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -168,6 +172,7 @@ class Template:
         for pid, on_exit in exits.items():
             _kill_group(pid)
             on_exit(9)  # as a wait status: killed
+        self._sweeping = asyncio.get_running_loop().run_in_executor(None, _sweep)
 
     async def close(self) -> None:
         """Let it kill what it forked, and end."""
@@ -177,12 +182,20 @@ class Template:
             self._socket = None
         self._exits.clear()
         self._ready.set()
+        if self._sweeping is not None:
+            await self._sweeping
         if self._process is not None:
             try:
                 await asyncio.to_thread(self._process.wait, CLOSE_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 await asyncio.to_thread(self._process.wait)
+
+
+def _sweep() -> None:
+    """Kill what a template left that was killed; what comes of a living one is the template's to inherit."""
+    own = orphans.mark_of(os.getpid())
+    orphans.sweep(lambda pid: orphans.mark_of(pid) not in {None, own})
 
 
 def _kill_group(pid: int) -> None:

@@ -17,7 +17,6 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import select
 import signal
 import site
@@ -27,11 +26,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 sys.path[0] = str(Path(__file__).parents[3])
-from noria.services.lambda_.sandbox import confine, kernel, namespaces  # noqa: E402
+from noria.services.lambda_.sandbox import confine, kernel, namespaces, orphans  # noqa: E402
 
 MESSAGE_BYTES = 1 << 20
-RLIMIT_LOCKS = 10  # Linux does not use this limit; all that comes of a process inherits it, so it is a mark
-SWEEPS = 1000  # rounds of killing what processes left behind; each round kills a generation
 
 
 class Template:
@@ -121,8 +118,7 @@ class Template:
         for fd in (1, 2):
             os.dup2(output, fd)
         log = os.dup2(output, 3, inheritable=False)  # awslambdaric frames its log records on it
-        if kernel.LINUX:
-            resource.setrlimit(RLIMIT_LOCKS, (number, number))
+        orphans.mark(number)
         if self.root:
             self.root.enter(spec, number)
         kernel.process_control(kernel.PR_SET_DUMPABLE, 1)  # else /proc/self is root's, once the user changed
@@ -164,27 +160,8 @@ class Template:
             self.send({"exit": pid, "status": status})
 
     def sweep(self) -> None:
-        """Kill what ended environments left: as the subreaper, this process inherits it."""
-        for _ in range(SWEEPS):
-            orphans = [
-                pid for pid in own_children() if pid not in self.environments and not self.is_of_a_living(pid)
-            ]
-            if not orphans:
-                return
-            for pid in orphans:
-                os.kill(pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
-            for pid in orphans:
-                os.waitpid(pid, 0)
-
-    def is_of_a_living(self, pid: int) -> bool:
-        """Whether a process that lost its parent belongs to an environment that still lives."""
-        try:
-            with open(f"/proc/{pid}/limits") as file:
-                limits = file.read()
-        except OSError:
-            return False
-        mark = limits.partition("Max file locks")[2].split()
-        return bool(mark) and mark[0].isdigit() and int(mark[0]) in self.environments.values()
+        living = self.environments.values()
+        orphans.sweep(lambda pid: pid not in self.environments and orphans.mark_of(pid) not in living)
 
     def end(self) -> NoReturn:
         """The server is gone, or wants this process gone."""
@@ -194,16 +171,6 @@ class Template:
         self.environments.clear()
         self.sweep()
         os._exit(0)
-
-
-def own_children() -> list[int]:
-    if not kernel.LINUX:
-        return []
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(pid) for pid in file.read().split()]
-    except OSError:
-        return []
 
 
 def kill_group(pid: int) -> None:
