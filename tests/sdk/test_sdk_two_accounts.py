@@ -14,6 +14,7 @@ from tests.support.aws import (
     BASIC_EXECUTION,
     Aws,
     allow,
+    eventually,
     package,
     refused,
     trust,
@@ -168,6 +169,31 @@ def test_our_queue_does_not_trigger_their_function(aws: Aws, other: Aws) -> None
     create = other.functions.create_event_source_mapping
     assert code(create, EventSourceArn=arn, FunctionName=name) == "InvalidParameterValueException"
     assert len(aws.sqs.receive_message(QueueUrl=url)["Messages"]) == 1
+
+
+def test_our_queue_triggers_their_function_once_its_policy_lets_their_role(aws: Aws, other: Aws) -> None:
+    url, arn = aws.queue()
+    aws.sqs.send_message(QueueUrl=url, MessageBody="shared")
+    their = other.role(BASIC_EXECUTION, All=allow("sqs:*", "*"))
+    name = other.function("def handler(event, context):\n    print(event['Records'][0]['body'])\n", their)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": their},
+        "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    mapping = other.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=name)
+    assert mapping["EventSourceArn"] == arn
+    assert "shared\n" in other.log_of(name, 1)
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def is_empty() -> bool:
+        answer = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)
+        return set(answer["Attributes"].values()) == {"0"}
+
+    eventually(is_empty, "the queue emptied")
 
 
 def test_our_role_is_assumed_by_whom_it_trusts_only(aws: Aws, other: Aws, their_role: Aws) -> None:
