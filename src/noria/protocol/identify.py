@@ -14,6 +14,7 @@ from noria.protocol.json import JsonCodec
 from noria.protocol.models import Operation, ServiceModel, load_service
 from noria.protocol.query import QueryCodec
 from noria.protocol.restjson import RestJsonCodec
+from noria.protocol.sqs_query import QUEUE_PATH, SqsQueryCodec
 
 _CODECS: dict[str, type[JsonCodec | QueryCodec | RestJsonCodec]] = {
     "json": JsonCodec,
@@ -36,12 +37,15 @@ class Identifier:
         self._targets: dict[str, Codec] = {}  # by the prefix of X-Amz-Target
         self._versions: dict[str, Codec] = {}  # the Query protocol's, by API version
         self._rest: Codec | None = None  # whose paths begin with a date
+        self._forms: SqsQueryCodec | None = None  # for who still speaks SQS's older protocol
         for name in services:
             service = load_service(name)
             codec: Codec = _CODECS[service.protocol](service)
             self._codecs[name] = codec
             if service.protocol == "json":
                 self._targets[service.target_prefix] = codec
+                if service.query_compatible:
+                    self._forms = self._versions[service.api_version] = SqsQueryCodec()
             elif service.protocol == "query":
                 self._versions[service.api_version] = codec
             else:
@@ -61,23 +65,24 @@ class Identifier:
         scope = _scope(request)
         codec = self._codecs.get(scope)
         if codec is not None:
-            return codec if target is not None else self._in_its_protocol(codec, request)
+            return codec if target is not None else self._in_its_protocol(codec)
         if scope:
             return _refusing(scope, target is not None, not_implemented(f"The service {scope}"))
         if target is not None:
             return _refusing("", True, unknown_operation(400))
         return self._unsigned(request)
 
-    def _in_its_protocol(self, codec: Codec, request: Request) -> Codec:
-        """SQS's older protocol is asked for by older SDKs, and by forms."""
-        if codec.protocol == "json" and (b"Action=" in request.body or "Action=" in request.query):
-            name = codec.service.name
-            return _refusing(name, False, not_implemented(f"The Query protocol of {name}"))
+    def _in_its_protocol(self, codec: Codec) -> Codec:
+        """SQS without a target is SQS's older protocol."""
+        if self._forms is not None and self._forms.service.name == codec.service.name:
+            return self._forms
         return codec
 
     def _unsigned(self, request: Request) -> Codec:
         if self._rest is not None and _DATED_PATH.match(request.path):
             return self._rest
+        if self._forms is not None and QUEUE_PATH.fullmatch(request.path):
+            return self._forms
         version = _VERSION.search(request.body) or _VERSION.search(request.query.encode("latin-1"))
         codec = self._versions.get(version[1].decode("ascii")) if version else None
         if codec is not None:

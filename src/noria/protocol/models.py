@@ -163,8 +163,14 @@ def _data_dir() -> Path:
 @cache  # a handful of services exists
 def load_service(name: str) -> ServiceModel:
     """The newest version of a service's model. Raises FileNotFoundError for a name botocore has not."""
+    return ServiceModel(name, load_definition(name))
+
+
+def load_definition(name: str) -> Mapping[str, Any]:
+    """The model as botocore has it."""
     versions = _data_dir() / name
     newest = max(version for version in versions.iterdir() if version.is_dir())  # dates sort as text
     packed = newest / "service-2.json.gz"
     raw = gzip.decompress(packed.read_bytes()) if packed.exists() else packed.with_suffix("").read_bytes()
-    return ServiceModel(name, msgspec.json.decode(raw))
+    definition: Mapping[str, Any] = msgspec.json.decode(raw)
+    return definition

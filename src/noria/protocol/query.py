@@ -46,11 +46,14 @@ class QueryCodec:
         self._encoders: dict[str, Write] = {}
 
     def route(self, request: Request) -> Route:
+        return self._route(request, default_version="NO_VERSION_SPECIFIED")
+
+    def _route(self, request: Request, default_version: str) -> Route:
         sent = parameters(request)
         action = sent.get("Action")
         if action is None:
             raise AwsError("MissingAction", "The request is missing an action or a required parameter.")
-        version = sent.get("Version", "NO_VERSION_SPECIFIED")
+        version = sent.get("Version", default_version)
         operation = self.service.operation(action) if version == self.service.api_version else None
         if operation is None:
             raise AwsError("InvalidAction", f"Could not find operation {action} for version {version}")
@@ -81,6 +84,8 @@ class QueryCodec:
         code = self._wire_code(error)
         namespace = _FRAME_NAMESPACE if code in _FRAME_ERRORS else self.service.xml_namespace
         message = f"<Message>{escape(error.message)}</Message>" if error.message else ""
+        if self.service.query_compatible:  # SQS, which has an element more
+            message += "<Detail/>"
         document = (
             f'<ErrorResponse xmlns="{namespace}"><Error><Type>{error.fault}</Type><Code>{escape(code)}</Code>'
             f"{message}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"

@@ -36,7 +36,9 @@ def request(
         (request("GET", "/2015-03-31/functions"), "lambda"),
         (request(body=b"Action=GetCallerIdentity&Version=2011-06-15"), "sts"),
         (request("GET", "/", "Version=2010-05-08&Action=ListRoles"), "iam"),
-        (request(authorization=scoped("sqs")), "sqs"),
+        (request(authorization=scoped("sqs"), body=b"Action=ListQueues"), "sqs"),
+        (request(body=b"Action=ListQueues&Version=2012-11-05"), "sqs"),
+        (request("GET", "/000000000000/q.fifo", "Action=ReceiveMessage"), "sqs"),
     ],
 )
 def test_target_scope_version_and_path_tell_the_service(sent: Request, service: str) -> None:
@@ -53,7 +55,7 @@ def test_target_scope_version_and_path_tell_the_service(sent: Request, service: 
             b'{"__type":"NotImplemented","message":"The service dynamodb is not supported',
         ),
         (request(x_amz_target="Nope.Nope"), 400, b'{"__type":"UnknownOperationException"}'),
-        (request(authorization=scoped("sqs"), body=b"Action=ListQueues"), 501, b"The Query protocol of sqs"),
+        (request(authorization=scoped("sqs")), 400, b"<Code>MissingAction</Code>"),
         (request("GET", "/"), 403, b"<Code>MissingAuthenticationToken</Code>"),
     ],
 )
