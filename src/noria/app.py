@@ -128,7 +128,15 @@ class App:
         logs = LogsApi(store.log_events, clock)
         sink = RoleLogSink(store.log_events, authorizer, clock)
         functions = LambdaService(
-            store, settings, clock, roles, authorizer, sink, gateway.call, lambda: self.url
+            store,
+            settings,
+            clock,
+            roles,
+            authorizer,
+            sink,
+            gateway.call,
+            gateway.authenticate,
+            lambda: self.url,
         )
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
         functions.taggable["event-source-mapping"] = triggers.tagged

@@ -19,6 +19,7 @@ from noria.clock import Clock, SystemClock
 from noria.config import IsolationMode, Settings
 from noria.context import Principal, RequestContext, new_request_id, root_principal
 from noria.errors import AwsError
+from noria.http.types import Request
 from noria.services.lambda_ import isolation
 from noria.services.lambda_.service import LambdaService
 from noria.services.ports import RoleSession
@@ -150,8 +151,17 @@ class Lambda:
             self.permissions,
             self.logs,
             self.call_service,
+            self.authenticate,
             lambda: "http://127.0.0.1:4566",
         )
+
+    async def authenticate(
+        self, request: Request, request_id: str, service: str, operation: str, protocol: str
+    ) -> RequestContext:
+        """Believes whoever has an Authorization header to be root."""
+        if "authorization" not in request.headers:
+            raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
+        return self.ctx()
 
     async def call_service(
         self,

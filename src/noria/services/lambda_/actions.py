@@ -57,6 +57,13 @@ def _principal(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
     return conditions
 
 
+def _url(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    conditions: dict[str, ContextValue] = {"lambda:FunctionArn": _qualified(ctx, params)}
+    if auth_type := params.get("auth_type"):
+        conditions["lambda:FunctionUrlAuthType"] = auth_type
+    return conditions
+
+
 def _of_function(*operations: str) -> dict[str, Action]:
     return {operation: Action(f"lambda:{operation}", _function) for operation in operations}
 
@@ -79,6 +86,11 @@ ACTIONS: dict[str, Action] = {
     **_of_qualifier("PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig"),
     **_of_qualifier("GetFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"),
     **_of_function("ListFunctionEventInvokeConfigs"),
+    **_of_function("ListFunctionUrlConfigs"),
+    "CreateFunctionUrlConfig": Action("lambda:CreateFunctionUrlConfig", _qualified, _url),
+    "UpdateFunctionUrlConfig": Action("lambda:UpdateFunctionUrlConfig", _qualified, _url),
+    "GetFunctionUrlConfig": Action("lambda:GetFunctionUrlConfig", _qualified, _url),
+    "DeleteFunctionUrlConfig": Action("lambda:DeleteFunctionUrlConfig", _qualified, _url),
     **_of_nothing("ListFunctions", "GetAccountSettings"),
     "CreateFunction": Action("lambda:CreateFunction", _function, _tags, also=_with_tags),
     "Invoke": Action("lambda:InvokeFunction", _qualified),

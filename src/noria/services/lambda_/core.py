@@ -21,6 +21,7 @@ from noria.services.lambda_.policies import FunctionPolicy
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.tables import Table
+from noria.services.lambda_.url_configs import UrlConfig
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Permissions, Roles
 from noria.store.base import Store
 
@@ -48,6 +49,7 @@ class Core:
         self.event_configs = Table(store.records, "lambda-event-config", EventConfig)
         # By function and qualifier: they go with the function, version or alias.
         self.belongings: list[Table[Any]] = [self.policies, self.event_configs]
+        self.urls = Table(store.records, "lambda-url", UrlConfig)  # likewise, but go with the function only
         self.destinations = Destinations(self.functions, roles, permissions, call)
         self.packages = PackageStore(settings.data_dir / "code")
         self.runtimes = Runtimes(settings.isolation)

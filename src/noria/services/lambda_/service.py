@@ -21,11 +21,13 @@ from noria.services.lambda_.limits import STOP_GRACE_S
 from noria.services.lambda_.policy_api import PolicyApi
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.tag_api import FunctionTags, TagApi
+from noria.services.lambda_.url_api import UrlApi
+from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
 from noria.services.lambda_.version_api import VersionApi
 from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
 from noria.store.base import Store
 
-APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, EventConfigApi, PolicyApi, TagApi)
+APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, EventConfigApi, PolicyApi, UrlApi, TagApi)
 
 
 class LambdaService:
@@ -43,6 +45,7 @@ class LambdaService:
         permissions: Permissions,
         logs: LogSink,
         call: Caller,
+        authenticate: Authenticate,
         endpoint_url: Callable[[], str],
     ) -> None:
         """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
@@ -51,11 +54,12 @@ class LambdaService:
             clock, roles, logs, core.runtimes, core.packages, endpoint_url, settings.data_dir / "tmp"
         )
         self._control = core.control = Control(
-            core.functions, core.belongings, core.packages, core.runtimes, self._pool, clock
+            core.functions, [*core.belongings, core.urls], core.packages, core.runtimes, self._pool, clock
         )
         concurrency = Concurrency(store.records, self._pool)
         self._events = AsyncInvoker(core, concurrency)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
+        self._urls = Urls(core, concurrency, authenticate)
         self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
         self.apis: tuple[object, ...] = (
             LambdaApi(core, concurrency),
@@ -64,6 +68,7 @@ class LambdaService:
             VersionApi(core),
             EventConfigApi(core, core.destinations),
             PolicyApi(core),
+            UrlApi(core),
             TagApi(self.taggable),
         )
 
@@ -71,6 +76,8 @@ class LambdaService:
         """What answers a request that is for no AWS API; None where it is for one."""
         if request.path.startswith(DOWNLOADS):
             return self._core.downloads.handle(request)
+        if is_for_url(request):
+            return self._urls.handle(request)
         return None
 
     async def start(self) -> None:

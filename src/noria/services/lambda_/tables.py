@@ -90,6 +90,10 @@ class Table(Generic[T]):
             found += [value for _, value in await self.all_of(account, region)]
         return found
 
+    async def owners(self) -> list[tuple[str, str]]:
+        """(account, region) pairs that have any."""
+        return await self._records.owners(self._kind)
+
     async def regions(self, account: str) -> list[str]:
         return [region for owner, region in await self._records.owners(self._kind) if owner == account]
 
