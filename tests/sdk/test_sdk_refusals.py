@@ -181,7 +181,9 @@ def test_a_region_does_not_see_anothers_resources(aws: Aws, server: ServerProces
 def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
     role = aws.role(BASIC_EXECUTION)
     with refused(
-        501, "NotImplemented", "CreateFunction's VpcConfig is not supported by Noria, see docs/parity.md."
+        501,
+        "NotImplemented",
+        "CreateFunction's FileSystemConfigs is not supported by Noria, see docs/parity.md.",
     ):
         aws.functions.create_function(
             FunctionName=unique("vpc"),
@@ -189,7 +191,13 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
             Role=role,
             Handler="app.handler",
             Code={"ZipFile": package("")},
-            VpcConfig={"SubnetIds": ["subnet-1"]},
+            FileSystemConfigs=[
+                {
+                    "Arn": "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-"
+                    + "0123456789abcdef0",
+                    "LocalMountPath": "/mnt/x",
+                }
+            ],
         )
     _, arn = aws.queue()
     with refused(
@@ -205,7 +213,7 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "members"),
     [
-        ("lambda", "ListLayers", {}),
+        ("lambda", "ListCapacityProviders", {}),
         ("iam", "CreateVirtualMFADevice", {"VirtualMFADeviceName": "m"}),
         (
             "sts",

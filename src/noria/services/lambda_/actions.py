@@ -33,6 +33,28 @@ def _any(ctx: RequestContext, params: Params) -> str:
     return "*"
 
 
+def _layer(ctx: RequestContext, params: Params) -> str:
+    """The ARN of a layer, or of its version."""
+    name: str = params["layer_name"]
+    arn = name if name.startswith("arn:") else f"arn:aws:lambda:{ctx.region}:{ctx.account}:layer:{name}"
+    version = params.get("version_number")
+    return arn if version is None else f"{arn}:{version}"
+
+
+def _layer_arn(ctx: RequestContext, params: Params) -> str:
+    arn: str = params["arn"]
+    return arn
+
+
+def _layers(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    layers: list[str] = params.get("layers") or []
+    return {"lambda:Layer": layers} if layers else {}
+
+
+def _creation(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    return _tags(ctx, params) | _layers(ctx, params)
+
+
 def _tagged(ctx: RequestContext, params: Params) -> str:
     arn: str = params["resource"]
     return arn
@@ -72,6 +94,10 @@ def _of_qualifier(*operations: str) -> dict[str, Action]:
     return {operation: Action(f"lambda:{operation}", _qualified) for operation in operations}
 
 
+def _of_layer(*operations: str) -> dict[str, Action]:
+    return {operation: Action(f"lambda:{operation}", _layer) for operation in operations}
+
+
 def _of_nothing(*operations: str) -> dict[str, Action]:
     return {operation: Action(f"lambda:{operation}", _any) for operation in operations}
 
@@ -79,7 +105,8 @@ def _of_nothing(*operations: str) -> dict[str, Action]:
 ACTIONS: dict[str, Action] = {
     **_of_qualifier("GetFunction", "GetFunctionConfiguration", "DeleteFunction"),
     **_of_qualifier("RemovePermission", "GetPolicy", "InvokeAsync"),
-    **_of_function("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+    **_of_function("UpdateFunctionCode"),
+    "UpdateFunctionConfiguration": Action("lambda:UpdateFunctionConfiguration", _function, _layers),
     **_of_function("PublishVersion", "ListVersionsByFunction"),
     **_of_function("CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases"),
     **_of_function("PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency"),
@@ -91,8 +118,11 @@ ACTIONS: dict[str, Action] = {
     "UpdateFunctionUrlConfig": Action("lambda:UpdateFunctionUrlConfig", _qualified, _url),
     "GetFunctionUrlConfig": Action("lambda:GetFunctionUrlConfig", _qualified, _url),
     "DeleteFunctionUrlConfig": Action("lambda:DeleteFunctionUrlConfig", _qualified, _url),
-    **_of_nothing("ListFunctions", "GetAccountSettings"),
-    "CreateFunction": Action("lambda:CreateFunction", _function, _tags, also=_with_tags),
+    **_of_layer("PublishLayerVersion", "GetLayerVersion", "DeleteLayerVersion"),
+    **_of_layer("AddLayerVersionPermission", "RemoveLayerVersionPermission", "GetLayerVersionPolicy"),
+    "GetLayerVersionByArn": Action("lambda:GetLayerVersion", _layer_arn),
+    **_of_nothing("ListFunctions", "GetAccountSettings", "ListLayers", "ListLayerVersions"),
+    "CreateFunction": Action("lambda:CreateFunction", _function, _creation, also=_with_tags),
     "Invoke": Action("lambda:InvokeFunction", _qualified),
     "AddPermission": Action("lambda:AddPermission", _qualified, _principal),
     "TagResource": Action("lambda:TagResource", _tagged, _tags),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from noria.services.lambda_ import checks, errors, settings
 from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.core import Core
 from noria.services.lambda_.functions import is_version
+from noria.services.lambda_.limits import UNZIPPED_BYTES
 from noria.services.lambda_.models import LATEST, Function, base64_sha256, configuration, listed
 from noria.services.lambda_.names import Reference, resolve
 from noria.services.lambda_.tables import LIST_PAGE, after_marker, next_after
@@ -45,6 +47,7 @@ class LambdaApi:
         environment: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         architectures: list[str] | None = None,
+        layers: list[str] | None = None,
         ephemeral_storage: settings.Member = None,
         tracing_config: settings.Member = None,
         dead_letter_config: settings.Member = None,
@@ -65,6 +68,7 @@ class LambdaApi:
         data = checks.zip_file(code)
         given = settings.fields(
             environment=checks.environment_variables(environment),
+            layers=await self._core.used_layers(ctx, layers),
             ephemeral_storage=ephemeral_storage,
             tracing_config=tracing_config,
             dead_letter_config=dead_letter_config,
@@ -107,6 +111,8 @@ class LambdaApi:
         await self._core.check_code_storage(ctx, len(data))
         sha256 = await self._packages.add(data, function.build_id)
         function = msgspec.structs.replace(function, code_sha256=sha256)
+        await self._check_layers(function)
+        self._control.hold(function)
         return configuration(await self._control.create(function, publish=publish))
 
     async def get_function(
@@ -193,13 +199,16 @@ class LambdaApi:
             code_sha256 = await self._packages.validate(zip_file)
             answer = configuration(old)
             return answer | {"CodeSha256": base64_sha256(code_sha256), "CodeSize": len(zip_file)}
+        sha256 = await self._packages.add(zip_file, build_id)
         new = msgspec.structs.replace(
             old,
             architecture=checks.architecture(architectures, old.architecture),
-            code_sha256=await self._packages.add(zip_file, build_id),
+            code_sha256=sha256,
             code_size_bytes=len(zip_file),
             **self._next_build(build_id),
         )
+        await self._check_layers(new)
+        self._control.hold(new)
         await self._control.update(old, new)
         if publish:
             version = await self._control.publish(new, None)
@@ -226,6 +235,7 @@ class LambdaApi:
         memory_size: int | None = None,
         environment: Mapping[str, Any] | None = None,
         runtime: str | None = None,
+        layers: list[str] | None = None,
         ephemeral_storage: settings.Member = None,
         tracing_config: settings.Member = None,
         dead_letter_config: settings.Member = None,
@@ -255,6 +265,7 @@ class LambdaApi:
         }
         given = {member: value for member, value in plain.items() if value is not None} | settings.fields(
             environment=variables,
+            layers=await self._core.used_layers(ctx, layers),
             ephemeral_storage=ephemeral_storage,
             tracing_config=tracing_config,
             dead_letter_config=dead_letter_config,
@@ -266,9 +277,24 @@ class LambdaApi:
         new = msgspec.structs.replace(old, **given, **self._next_build(str(uuid.uuid4())))
         if new.dead_letter_arn and (dead_letter_config is not None or role is not None):
             await self._core.destinations.check_dead_letter(new)
+        if layers is not None:
+            await self._check_layers(new)
         self._control.hold(new)
         await self._control.update(old, new)
         return configuration(new)
+
+    async def _check_layers(self, function: Function) -> None:
+        """Its code and its layers together are no larger than AWS allows."""
+        if not function.layers:
+            return
+        digests = [function.code_sha256, *(layer.code_sha256 for layer in function.layers)]
+        size = await asyncio.to_thread(self._packages.unzipped_bytes, digests)
+        if size > UNZIPPED_BYTES:
+            await self._packages.release(function.code_sha256, function.build_id)
+            raise errors.invalid_parameter(
+                f"Function code combined with layers exceeds the maximum allowed size of {UNZIPPED_BYTES} "
+                f"bytes. The actual size is {size} bytes."
+            )
 
     async def delete_function(
         self, ctx: RequestContext, *, function_name: str, qualifier: str | None = None

@@ -89,11 +89,11 @@ def architecture(architectures: list[str] | None, default: str = "x86_64") -> st
     return architectures[0] if architectures else default
 
 
-def zip_file(code: Mapping[str, Any]) -> bytes:
-    """Of CreateFunction's Code."""
+def zip_file(code: Mapping[str, Any], what: str = "CreateFunction's Code") -> bytes:
+    """The archive of a member, which `what` names."""
     for member in code:
         if member != "ZipFile":
-            raise not_implemented(f"CreateFunction's Code.{member}")
+            raise not_implemented(f"{what}.{member}")
     data = code.get("ZipFile")
     if data is None:
         raise errors.invalid_parameter("Please provide a source for function code.")

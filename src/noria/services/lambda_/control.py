@@ -14,6 +14,7 @@ import msgspec
 from noria.clock import Clock
 from noria.errors import AwsError
 from noria.services.lambda_ import errors
+from noria.services.lambda_.code_files import combined
 from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.models import LATEST, Function, Shared
 from noria.services.lambda_.names import Reference
@@ -181,8 +182,8 @@ class Control:
     async def _activate(self, function: Function) -> None:
         """Have the runtime's template ready, so that the first invocation finds it, and say so."""
         try:
-            for sha256 in packages_of(function):
-                await self._packages.task_root(sha256)
+            await self._packages.task_root(function.code_sha256)
+            await self._packages.layers_root(layers_of(function))
             await self._warm(function.runtime)
         except (OSError, AwsError, zipfile.BadZipFile) as error:
             log.error("%s cannot be made ready", function.version_arn, exc_info=error)
@@ -226,7 +227,13 @@ class Control:
 
 def packages_of(function: Function) -> list[str]:
     """The packages that its build holds."""
-    return [function.code_sha256, *(layer.code_sha256 for layer in function.layers)]
+    layers = layers_of(function)
+    return [function.code_sha256, *layers, *([combined(layers)] if len(layers) > 1 else [])]
+
+
+def layers_of(function: Function) -> list[str]:
+    """The packages of its layers, in their order."""
+    return [layer.code_sha256 for layer in function.layers]
 
 
 def _essence(function: Function) -> Function:

@@ -13,8 +13,9 @@ from noria.services.lambda_.destinations import Destinations
 from noria.services.lambda_.downloads import Downloads
 from noria.services.lambda_.event_configs import EventConfig
 from noria.services.lambda_.functions import FunctionTable, is_version, qualified
+from noria.services.lambda_.layers import LayerTable
 from noria.services.lambda_.limits import TOTAL_CODE_BYTES
-from noria.services.lambda_.models import Function, function_arn
+from noria.services.lambda_.models import Function, LayerUse, function_arn
 from noria.services.lambda_.names import Reference, resolve
 from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.policies import FunctionPolicy
@@ -45,6 +46,7 @@ class Core:
         self.call = call
         self.strict_runtimes = settings.strict_runtimes
         self.functions = FunctionTable(store.records)
+        self.layers = LayerTable(store.records)
         self.policies = Table(store.records, "lambda-policy", FunctionPolicy)
         self.event_configs = Table(store.records, "lambda-event-config", EventConfig)
         # By function and qualifier: they go with the function, version or alias.
@@ -74,15 +76,20 @@ class Core:
             raise errors.role_cannot_be_assumed()
 
     async def total_code_bytes(self, account: str, region: str) -> int:
-        """Of every version of every function."""
+        """Of every version of every function and layer."""
         latest = await self.functions.latest.all_of(account, region)
         versions = await self.functions.versions.all_of(account, region)
-        return sum(function.code_size_bytes for _, function in [*latest, *versions])
+        layers = await self.layers.versions.all_of(account, region)
+        functions = sum(function.code_size_bytes for _, function in [*latest, *versions])
+        return functions + sum(layer.code_size_bytes for _, layer in layers)
 
     async def check_code_storage(self, ctx: RequestContext, added_bytes: int) -> None:
         """Raises CodeStorageExceededException."""
         if await self.total_code_bytes(ctx.account, ctx.region) + added_bytes > TOTAL_CODE_BYTES:
             raise errors.code_storage_exceeded()
+
+    async def used_layers(self, ctx: RequestContext, arns: list[str] | None) -> list[LayerUse] | None:
+        return None if arns is None else await self.layers.used_by(ctx, arns, self.permissions)
 
     async def latest(
         self, ctx: RequestContext, function_name: str, qualifier: str | None = None

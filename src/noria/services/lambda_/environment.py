@@ -40,8 +40,8 @@ KILL_TIMEOUT_S = 10.0  # a killed process that waits for a device ends when the 
 class Site(msgspec.Struct, frozen=True):
     """Where and as whom an environment runs.
 
-    mode: of isolation. task_root: the unpacked package. scratch: its own directory for temporary files, where
-    the mode does not bring it one.
+    mode: of isolation. task_root: the unpacked package. layers_root: the unpacked layers. scratch: its own
+    directory for temporary files, where the mode does not bring it one.
     """
 
     function: Function
@@ -50,6 +50,7 @@ class Site(msgspec.Struct, frozen=True):
     endpoint_url: str
     mode: str
     task_root: Path
+    layers_root: Path | None
     scratch: Path | None
     log_stream: str
 
@@ -63,9 +64,11 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     function, session = site.function, site.session
     if site.scratch is None:
         runtime_dir, task_root, temporary = namespaces.RUNTIME_DIR, namespaces.TASK_ROOT, namespaces.TEMPORARY
+        layers = namespaces.LAYERS
         bin_dir = namespaces.INTERPRETER_DIR + "/bin"
     else:
         runtime_dir, task_root = site.interpreter.libraries, str(site.task_root)
+        layers = str(site.layers_root or namespaces.LAYERS)
         temporary, bin_dir = str(site.scratch), os.path.dirname(site.interpreter.executable)
     variables = {
         "_HANDLER": function.handler,
@@ -94,12 +97,14 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "LANG": "en_US.UTF-8",
         "LC_CTYPE": "C.UTF-8",
         "TZ": ":UTC",
-        "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib",
+        "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:{layers}/bin",
+        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{layers}/lib",
         "PYTHONPATH": runtime_dir,
     }
     return {
         "task_root": str(site.task_root),
+        "layers_root": str(site.layers_root or ""),
+        "layers": layers,
         "temporary": temporary,
         "temporary_bytes": function.ephemeral_storage_mb * MIB,
         "open_files": OPEN_FILES,

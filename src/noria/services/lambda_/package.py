@@ -8,24 +8,30 @@ read-only, what functions see as their task root). ``unpacked`` names the boot o
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import hashlib
 import logging
 import os
-import shutil
 import stat
 import struct
 import tempfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from noria.services.lambda_ import errors
 from noria.services.lambda_.bytecode import compile_package
+from noria.services.lambda_.code_files import (
+    boot_id,
+    combined,
+    link_tree,
+    remove_tree,
+    sync_directory,
+    unzipped_bytes,
+)
 from noria.services.lambda_.limits import CENTRAL_DIRECTORY_BYTES, UNZIPPED_BYTES, ZIPPED_BYTES
 
 log = logging.getLogger(__name__)
@@ -199,21 +205,6 @@ def _protect(root: Path) -> None:
         os.chmod(directory, 0o555)
 
 
-def remove_tree(root: Path) -> None:
-    """Remove a directory whose directories may be read-only."""
-    for directory, _, _ in os.walk(root):
-        os.chmod(directory, 0o755)
-    shutil.rmtree(root, ignore_errors=True)
-
-
-def boot_id() -> str:
-    """Names this run of the machine; where the system has no such name, nothing is known to have survived."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return str(os.getpid())
-
-
 @contextlib.contextmanager
 def _disk() -> Iterator[None]:
     """A disk that is full or broken is the server's failure, not the package's."""
@@ -295,7 +286,7 @@ class PackageStore:
             os.fsync(file.fileno())
         unpack(new / "package.zip", new / "task")
         (new / "unpacked").write_text(self._boot)
-        _sync_directory(new)
+        sync_directory(new)
 
     def _whole(self, final: Path, fill: Callable[[Path], None]) -> None:
         """Make the directory `final` by `fill`, all of it or nothing."""
@@ -304,7 +295,7 @@ class PackageStore:
             fill(new)
             new.chmod(0o755)
             new.rename(final)
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
         except BaseException:
             remove_tree(new)
             raise
@@ -326,6 +317,41 @@ class PackageStore:
                     await asyncio.to_thread(self._unpack_again, final)
             self._unpacked.add(sha256)
         return final / "task"
+
+    async def layers_root(self, digests: list[str]) -> Path | None:
+        """The directory that has the content of all these packages, the last ones before the first ones.
+
+        The packages are held; with more than one of them, so is what `combined` names.
+        """
+        if not digests:
+            return None
+        if len(digests) == 1:
+            return await self.task_root(digests[0])
+        sources = [await self.task_root(digest) for digest in digests]
+        name = combined(digests)
+        if name not in self._unpacked:
+            async with self._lock(name):
+                await asyncio.to_thread(self._combine, self._directory / name, sources)
+            self._unpacked.add(name)
+        return self._directory / name / "task"
+
+    def _combine(self, final: Path, sources: list[Path]) -> None:
+        if (final / "unpacked").exists() and (final / "unpacked").read_text() == self._boot:
+            return
+        remove_tree(final)
+
+        def fill(new: Path) -> None:
+            (new / "task").mkdir()
+            for source in sources:
+                link_tree(source, new / "task")
+            _protect(new / "task")
+            (new / "unpacked").write_text(self._boot)
+
+        self._whole(final, fill)
+
+    def unzipped_bytes(self, digests: Sequence[str]) -> int:
+        """Of these packages together. For a thread."""
+        return unzipped_bytes(self._directory / digest / "package.zip" for digest in set(digests))
 
     def read_zip(self, sha256: str) -> bytes | None:
         """The package as it was uploaded; None where there is none. For a thread."""
@@ -378,11 +404,3 @@ class PackageStore:
         except FileNotFoundError:
             return
         remove_tree(doomed)
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from noria.clock import Clock, Timer
 from noria.services.lambda_ import errors, log_lines
+from noria.services.lambda_.code_files import remove_tree
 from noria.services.lambda_.environment import Environment, EnvironmentEnded, Site
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.limits import (
@@ -28,7 +29,7 @@ from noria.services.lambda_.limits import (
 from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
-from noria.services.lambda_.package import PackageStore, remove_tree
+from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.sandbox.confine import NAMESPACES
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
@@ -188,6 +189,7 @@ class Pool:
             endpoint_url=self._endpoint_url(),
             mode=mode,
             task_root=await self._packages.task_root(function.code_sha256),
+            layers_root=await self._packages.layers_root([layer.code_sha256 for layer in function.layers]),
             scratch=scratch,
             log_stream=f"{day}/[{function.version}]{name}",
         )

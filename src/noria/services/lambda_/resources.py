@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from noria.auth.authorize import Resource
 from noria.services.lambda_.functions import FunctionTable, qualified
+from noria.services.lambda_.layers import LayerTable, layer_key
 from noria.services.lambda_.policies import FunctionPolicy
 from noria.services.lambda_.tables import Table
 from noria.store.base import Records
@@ -14,6 +15,7 @@ class FunctionResources:
 
     def __init__(self, records: Records) -> None:
         self._functions = FunctionTable(records)
+        self._layers = LayerTable(records)
         self._policies = Table(records, "lambda-policy", FunctionPolicy)
 
     async def resource(self, arn: str) -> Resource | None:
@@ -23,6 +25,8 @@ class FunctionResources:
         """
         _, _, _, region, account, rest = arn.split(":", 5)
         kind, _, named = rest.partition(":")
+        if kind == "layer":
+            return await self._layer(account, region, named)
         if kind != "function":
             return None
         name, _, qualifier = named.partition(":")
@@ -31,3 +35,11 @@ class FunctionResources:
             return None
         policy = await self._policies.get(account, region, qualified(name, qualifier))
         return Resource(policy=policy.compiled() if policy else None, tags=function.tags)
+
+    async def _layer(self, account: str, region: str, named: str) -> Resource | None:
+        """named: ``NAME:VERSION``; a layer itself has no policy."""
+        name, _, version = named.partition(":")
+        if not version.isdecimal():
+            return None
+        policy = await self._layers.policies.get(account, region, layer_key(name, int(version)))
+        return Resource(policy=policy.compiled()) if policy else None

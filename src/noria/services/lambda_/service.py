@@ -17,6 +17,7 @@ from noria.services.lambda_.downloads import PREFIX as DOWNLOADS
 from noria.services.lambda_.event_config_api import EventConfigApi
 from noria.services.lambda_.invoke_api import InvokeApi
 from noria.services.lambda_.invoker import InvokableFunctions
+from noria.services.lambda_.layer_api import LayerApi
 from noria.services.lambda_.limits import STOP_GRACE_S
 from noria.services.lambda_.policy_api import PolicyApi
 from noria.services.lambda_.pool import Pool
@@ -27,7 +28,7 @@ from noria.services.lambda_.version_api import VersionApi
 from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
 from noria.store.base import Store
 
-APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, EventConfigApi, PolicyApi, UrlApi, TagApi)
+APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, EventConfigApi, PolicyApi, UrlApi, LayerApi, TagApi)
 
 
 class LambdaService:
@@ -69,6 +70,7 @@ class LambdaService:
             EventConfigApi(core, core.destinations),
             PolicyApi(core),
             UrlApi(core),
+            LayerApi(core),
             TagApi(self.taggable),
         )
 
@@ -84,7 +86,7 @@ class LambdaService:
         """Raises IsolationError where the isolation that was asked for is not possible."""
         await self._core.runtimes.start()
         await self._pool.start()
-        await self._control.start({})
+        await self._control.start(await self._core.layers.references())
         await self._events.start()
 
     async def stop(self) -> None:
@@ -99,3 +101,7 @@ class LambdaService:
         """Remove the account's functions, what runs of them, and the events that wait for them."""
         await self._events.reset(account)
         await self._control.delete_all(account)
+        for region in await self._core.layers.versions.regions(account):
+            for name, layer in await self._core.layers.versions.all_of(account, region):
+                if await self._core.layers.versions.delete(account, region, name):
+                    await self._core.packages.release(layer.code_sha256, layer.arn)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noria.errors import not_implemented
-from noria.services.lambda_.models import Logging
+from noria.services.lambda_.models import LayerUse, Logging
 
 Member = Mapping[str, Any] | None
 
@@ -20,6 +20,7 @@ def fields(
     logging_config: Member,
     snap_start: Member,
     vpc_config: Member,
+    layers: list[LayerUse] | None,
     old_logging: Logging | None = None,
 ) -> dict[str, Any]:
     """Of the members that the request has. Raises NotImplemented for what would have no effect.
@@ -29,6 +30,8 @@ def fields(
     given: dict[str, Any] = {}
     if environment is not None:
         given["environment"] = environment
+    if layers is not None:
+        given["layers"] = layers
     if ephemeral_storage is not None:
         given["ephemeral_storage_mb"] = ephemeral_storage["Size"]
     if tracing_config is not None and tracing_config.get("Mode"):

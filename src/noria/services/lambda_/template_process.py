@@ -187,6 +187,10 @@ def start(spec: dict[str, Any], in_namespaces: bool) -> None:
     os.environ.update(spec["environment"])
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = "3"
     os.chdir(task_root)
+    layers = f"{spec['layers']}/python"
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    if os.path.isdir(layers):
+        sys.path[:0] = [f"{layers}/lib/{version}/site-packages", layers]
     sys.path.insert(0, task_root)
     sys.dont_write_bytecode = True
     sys.argv = ["bootstrap.py", spec["environment"]["_HANDLER"]]

@@ -71,6 +71,7 @@ def _readable(spec: dict[str, Any], libraries: str) -> list[str]:
         *{namespaces.interpreter_home(), sys.base_prefix, sys.base_exec_prefix},
         libraries,
         spec["task_root"],
+        *([spec["layers_root"]] if spec["layers_root"] else []),
         f"/proc/{os.getpid()}",
         *(f"/proc/{name}" for name in PROC),
         *READABLE_DEVICES,

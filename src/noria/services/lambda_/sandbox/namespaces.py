@@ -111,6 +111,8 @@ class Root:
         kernel.set_host_name("localhost")
         kernel.mount("tmpfs", TEMPORARY, "tmpfs", flags, f"{size},mode=700,uid={user},gid={group}")
         kernel.bind(HOST + spec["task_root"], TASK_ROOT)
+        if spec["layers_root"]:
+            kernel.bind(HOST + spec["layers_root"], LAYERS)
         if os.path.exists(HOST + self._resolver):
             kernel.bind(HOST + self._resolver, RESOLVER)
         kernel.unmount("/proc")

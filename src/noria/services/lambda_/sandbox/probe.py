@@ -14,6 +14,7 @@ from noria.services.lambda_.sandbox import confine, kernel, landlock, namespaces
 
 SPEC = {
     "task_root": "/usr",
+    "layers_root": "",
     "temporary": "/usr",
     "temporary_bytes": 1 << 20,
     "open_files": 1024,
