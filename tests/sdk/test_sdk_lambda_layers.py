@@ -54,7 +54,7 @@ def test_a_layers_policy_opens_it(aws: Aws, server: ServerProcess) -> None:
         theirs.get_layer_version(LayerName=name, VersionNumber=1)
     version = {"LayerName": name, "VersionNumber": 1}
     added = api.add_layer_version_permission(
-        **version, StatementId="them", Action="lambda:GetLayerVersion", Principal=caller
+        **version, StatementId="them", Action="lambda:GetLayerVersion", Principal="*"
     )
     assert theirs.get_layer_version(**version)["Version"] == 1
     policy = json.loads(api.get_layer_version_policy(**version)["Policy"])
