@@ -16,7 +16,7 @@ import pytest
 from tests.unit.lambda_.conftest import zipped
 
 from noria.errors import AwsError
-from noria.services.lambda_ import package
+from noria.services.lambda_ import unpack
 from noria.services.lambda_.package import PackageStore
 
 BAD_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
@@ -173,7 +173,7 @@ async def test_an_encrypted_entry_is_refused(packages: PackageStore) -> None:
 async def test_what_comes_out_is_counted_not_what_is_declared(
     packages: PackageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package, "UNZIPPED_BYTES", 1_000_000)
+    monkeypatch.setattr(unpack, "UNZIPPED_BYTES", 1_000_000)
     with pytest.raises(AwsError) as caught:
         await packages.add(zipped({"bomb": b"\0" * 1_000_001}), "build")
     assert caught.value.message == "Unzipped size must be smaller than 1000000 bytes"
@@ -189,7 +189,7 @@ async def test_what_comes_out_is_counted_not_what_is_declared(
 async def test_many_files_that_are_too_much_together_are_refused(
     packages: PackageStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(package, "UNZIPPED_BYTES", 1_000_000)
+    monkeypatch.setattr(unpack, "UNZIPPED_BYTES", 1_000_000)
     with pytest.raises(AwsError, match="Unzipped size"):
         await packages.add(zipped({str(n): b"\0" * 100_000 for n in range(11)}), "build")
     assert files_under(tmp_path / "code") == []
@@ -238,7 +238,7 @@ async def test_after_a_crash_of_the_machine_a_package_is_unpacked_again(
     half = tmp_path / "code" / sha256 / "task" / "a.py"
     half.chmod(0o644)
     half.write_text("")
-    monkeypatch.setattr(package, "boot_id", lambda: "another boot")
+    monkeypatch.setattr("noria.services.lambda_.package.boot_id", lambda: "another boot")
     again = PackageStore(tmp_path / "code")
     await again.start({sha256: {"one"}})
     assert (await again.task_root(sha256) / "a.py").read_text() == "whole"

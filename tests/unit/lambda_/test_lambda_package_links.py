@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from noria.errors import AwsError
-from noria.services.lambda_ import package
+from noria.services.lambda_ import unpack
 from noria.services.lambda_.bytecode import compile_package
 from noria.services.lambda_.package import PackageStore
 
@@ -95,7 +95,7 @@ async def test_links_in_a_circle_are_refused(packages: PackageStore, links: dict
 async def test_the_number_of_links_is_bounded(
     packages: PackageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package, "LINKS", 3)
+    monkeypatch.setattr(unpack, "LINKS", 3)
     await is_refused(packages, linked({str(number): "x" for number in range(4)}))
 
 

@@ -50,6 +50,10 @@ def is_running(name: str) -> bool:
     return False
 
 
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
 @pytest.fixture
 def name() -> str:
     return f"noria-test-{secrets.token_hex(8)}"
@@ -130,6 +134,28 @@ async def test_another_function_is_refused_at_the_runtime_api(service: Lambda) -
     )
     answer = await service.invoke(await service.call(), name="other")
     assert answer["FunctionError"] == "Unhandled"
+
+
+@linux_only
+async def test_nothing_of_an_environment_runs_between_invocations(isolated: Lambda) -> None:
+    await isolated.create(
+        "import threading, time\n"
+        "ticks = [0]\n"
+        "def tick():\n"
+        "    while True:\n        ticks[0] += 1\n        time.sleep(0.001)\n"
+        "threading.Thread(target=tick, daemon=True).start()\n"
+        "def handler(e, c):\n    time.sleep(e)\n    return ticks[0]\n"
+    )
+    assert await isolated.call(0.1) > 10
+    (fleet,) = isolated.api._pool._fleets.values()
+    process = fleet.idle[0]._process
+    assert process is not None
+    await until(lambda: process._frozen, "it is frozen")
+    await until(lambda: {state(pid) for pid in process._frozen} == {"T"}, "all of it has stopped")
+    before = await isolated.call(0)
+    await until(lambda: process._frozen, "it is frozen again")
+    await asyncio.sleep(0.5)
+    assert await isolated.call(0) - before < 200
 
 
 @linux_only

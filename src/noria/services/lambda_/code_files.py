@@ -47,6 +47,12 @@ def unzipped_bytes(archives: Iterable[Path]) -> int:
     return total
 
 
+def protect(root: Path) -> None:
+    """Directories are read-only, as a function's task root is on AWS."""
+    for directory, _, _ in os.walk(root):
+        os.chmod(directory, 0o555)
+
+
 def remove_tree(root: Path) -> None:
     """Remove a directory whose directories may be read-only."""
     for directory, _, _ in os.walk(root):

@@ -20,7 +20,7 @@ from noria.services.lambda_.models import LATEST, Function, Shared
 from noria.services.lambda_.names import Reference
 from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.pool import Pool
-from noria.services.lambda_.runtimes import Runtimes
+from noria.services.lambda_.runtimes import RUNTIMES, Runtimes
 from noria.services.lambda_.tables import Table
 
 log = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ class Control:
             log.error("%s cannot be made ready", function.version_arn, exc_info=error)
             await self._settle(function, str(error))
             return
-        if await self._settle(function):  # else it was deleted meanwhile
+        if await self._settle(function) and RUNTIMES[function.runtime]:  # else it was deleted meanwhile
             interpreter = self._runtimes.interpreter(function.runtime)
             self._packages.compile(function.code_sha256, interpreter.executable)
 

@@ -26,7 +26,7 @@ from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
-from noria.services.lambda_.runtimes import Interpreter
+from noria.services.lambda_.runtimes import RUNTIMES, Interpreter
 from noria.services.lambda_.sandbox import namespaces
 from noria.services.lambda_.template import Template
 from noria.services.ports import RoleSession
@@ -105,6 +105,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "task_root": str(site.task_root),
         "layers_root": str(site.layers_root or ""),
         "layers": layers,
+        "brings_runtime": RUNTIMES[function.runtime] is None,
         "temporary": temporary,
         "temporary_bytes": function.ephemeral_storage_mb * MIB,
         "open_files": OPEN_FILES,

@@ -7,9 +7,9 @@ import time
 
 
 def init_start(runtime: str, interpreter: str) -> str:
-    """Where AWS has the number of its build (``python:3.12.v60``), ours is the interpreter's."""
-    name, _, _ = runtime.partition(".")
-    return f"INIT_START Runtime Version: {name.rstrip('0123456789')}:{interpreter}\n"
+    """Where AWS has the number of its build (``python:3.12.v60``), ours is the interpreter's, if any."""
+    name, _, version = runtime.partition(".")
+    return f"INIT_START Runtime Version: {name.rstrip('0123456789')}:{interpreter or version}\n"
 
 
 def nearest_runtime(runtime: str, interpreter: str) -> str:

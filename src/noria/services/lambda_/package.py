@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import logging
 import os
-import stat
-import struct
 import tempfile
-import unicodedata
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import IO
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from noria.services.lambda_ import errors
 from noria.services.lambda_.bytecode import compile_package
@@ -29,181 +23,14 @@ from noria.services.lambda_.code_files import (
     boot_id,
     combined,
     link_tree,
+    protect,
     remove_tree,
     sync_directory,
     unzipped_bytes,
 )
-from noria.services.lambda_.limits import CENTRAL_DIRECTORY_BYTES, UNZIPPED_BYTES, ZIPPED_BYTES
+from noria.services.lambda_.unpack import check_zip, unpack
 
 log = logging.getLogger(__name__)
-
-END_OF_CENTRAL_DIRECTORY = struct.Struct("<4s4H2LH")
-LONGEST_COMMENT = 0xFFFF
-NAME_BYTES = 255  # of one path component, on every file system in use
-PATH_BYTES = 2048
-COPY_BYTES = 1 << 16
-SYMLINK_TARGET_BYTES = 1024
-LINKS = 10_000  # ours: of one package; each is resolved
-STEPS = 1000  # ours: of resolving a link; more is a loop, or meant to take long
-METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # those of every zip tool; others are no zip to AWS
-# What `zipfile` raises over bytes that are none, RuntimeError for encrypted ones, ValueError for names that
-# are no text, struct.error and OverflowError for numbers that cannot be.
-NOT_A_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
-
-
-def check_zip(data: bytes) -> None:
-    """What can be told without unpacking. Raises AWS's errors."""
-    if not data:
-        raise errors.empty_zip()
-    if len(data) > ZIPPED_BYTES:
-        raise errors.zipped_too_large()
-    start = max(0, len(data) - LONGEST_COMMENT - END_OF_CENTRAL_DIRECTORY.size)
-    at = data.rfind(b"PK\x05\x06", start)
-    if at < 0 or len(data) - at < END_OF_CENTRAL_DIRECTORY.size:
-        raise errors.bad_zip()
-    directory_bytes = END_OF_CENTRAL_DIRECTORY.unpack_from(data, at)[5]
-    if directory_bytes > CENTRAL_DIRECTORY_BYTES:
-        raise errors.bad_zip()
-
-
-def unpack(zip_path: Path, target: Path) -> None:
-    """Unpack into the new directory `target`. Raises AWS's errors; `target` is then to be thrown away."""
-    try:
-        with zipfile.ZipFile(zip_path) as archive:
-            infos = archive.infolist()
-            if sum(info.file_size for info in infos) > UNZIPPED_BYTES:
-                raise errors.invalid_parameter(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
-            _Unpacking(archive, target).run(infos)
-    except NOT_A_ZIP as error:
-        raise errors.bad_zip() from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # that is zipfile's seek to where nothing can be
-            raise
-        raise errors.bad_zip() from error
-
-
-class _Unpacking:
-    """One pass over an archive; symbolic links come last, so that no file is written through one."""
-
-    def __init__(self, archive: zipfile.ZipFile, target: Path) -> None:
-        self._archive = archive
-        self._target = target
-        self._left_bytes = UNZIPPED_BYTES
-        self._links: dict[PurePosixPath, str] = {}
-
-    def run(self, infos: list[zipfile.ZipInfo]) -> None:
-        self._target.mkdir()
-        for info in infos:
-            self._entry(info)
-        _check_links(self._links)
-        for path, target in self._links.items():
-            link = self._target / path
-            if link.is_dir() and not link.is_symlink():
-                raise zipfile.BadZipFile(f"{path} is a link and a directory")
-            link.unlink(missing_ok=True)
-            link.symlink_to(target)
-        _protect(self._target)
-
-    def _entry(self, info: zipfile.ZipInfo) -> None:
-        path = _safe_path(info.filename)
-        mode = info.external_attr >> 16
-        kind = stat.S_IFMT(mode)
-        if kind not in {0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
-            raise zipfile.BadZipFile("devices, pipes and sockets do not belong in a package")
-        if info.compress_type not in METHODS:
-            raise zipfile.BadZipFile(f"{info.filename} is compressed by method {info.compress_type}")
-        try:
-            if info.is_dir() or kind == stat.S_IFDIR:
-                (self._target / path).mkdir(parents=True, exist_ok=True)
-                return
-            (self._target / path).parent.mkdir(parents=True, exist_ok=True)
-            if kind == stat.S_IFLNK:
-                self._links[path] = self._link_target(info)
-            else:
-                self._file(info, self._target / path, mode)
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise zipfile.BadZipFile(f"{info.filename} is a file and a directory") from error
-
-    def _file(self, info: zipfile.ZipInfo, path: Path, mode: int) -> None:
-        path.unlink(missing_ok=True)  # of two entries with one name, the last one counts
-        with self._archive.open(info) as source, path.open("xb") as target:
-            self._copy(source, target)
-        path.chmod(0o555 if mode & 0o111 else 0o444)
-
-    def _copy(self, source: IO[bytes], target: IO[bytes]) -> None:
-        """The sizes that an archive declares are its own claim: what comes out is counted."""
-        while chunk := source.read(COPY_BYTES):
-            self._left_bytes -= len(chunk)
-            if self._left_bytes < 0:
-                raise errors.invalid_parameter(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
-            target.write(chunk)
-
-    def _link_target(self, info: zipfile.ZipInfo) -> str:
-        if info.file_size > SYMLINK_TARGET_BYTES:
-            raise zipfile.BadZipFile("the target of a symbolic link is too long")
-        target = self._archive.read(info).decode()
-        if not target or "\0" in target:
-            raise zipfile.BadZipFile("a symbolic link has no target")
-        return target
-
-
-def _check_links(links: Mapping[PurePosixPath, str]) -> None:
-    """A link may point to another place of the package, relatively, also through other links: never out."""
-    if len(links) > LINKS:
-        raise zipfile.BadZipFile("too many symbolic links")
-    targets = {_folded(str(path)): PurePosixPath(target).parts for path, target in links.items()}
-    for path in links:
-        if _leaves(path, targets):
-            raise zipfile.BadZipFile(f"the symbolic link {path} leaves the package")
-
-
-def _leaves(link: PurePosixPath, targets: Mapping[str, tuple[str, ...]]) -> bool:
-    """Follow a link as the kernel would. The directories that links lie in are none themselves."""
-    at = [""]  # the paths, from the package's root to where we are
-    pending = list(reversed(link.parts))
-    for _ in range(STEPS):
-        if not pending:
-            return False
-        part = pending.pop()
-        if part == "..":
-            at.pop()
-        else:
-            at.append(_folded(f"{at[-1]}/{part}".lstrip("/")))
-            if (target := targets.get(at[-1])) is not None:
-                at.pop()
-                pending += reversed(target)
-        if part == "/" or not at:
-            return True
-    return True
-
-
-def _folded(path: str) -> str:
-    """Some file systems take names that differ in this only for the same."""
-    return unicodedata.normalize("NFC", path).casefold()
-
-
-def _safe_path(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or "\\" in name or "\0" in name or len(name.encode()) > PATH_BYTES:
-        raise zipfile.BadZipFile(f"bad name {name!r}")
-    if any(part == ".." or len(part.encode()) > NAME_BYTES for part in path.parts):
-        raise zipfile.BadZipFile(f"bad name {name!r}")
-    return path
-
-
-def _protect(root: Path) -> None:
-    """Directories are read-only, as a function's task root is on AWS."""
-    for directory, _, _ in os.walk(root):
-        os.chmod(directory, 0o555)
 
 
 @contextlib.contextmanager
@@ -262,8 +89,7 @@ class PackageStore:
             with tempfile.TemporaryDirectory(
                 dir=self._directory, prefix=".", ignore_cleanup_errors=True
             ) as scratch:
-                (Path(scratch) / "package.zip").write_bytes(data)
-                unpack(Path(scratch) / "package.zip", Path(scratch) / "task")
+                unpack(data, Path(scratch) / "task")
                 remove_tree(Path(scratch) / "task")
             return hashlib.sha256(data).hexdigest()
 
@@ -281,11 +107,16 @@ class PackageStore:
         self._whole(final, lambda new: self._fill(new, data))
 
     def _fill(self, new: Path, data: bytes) -> None:
-        with (new / "package.zip").open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unpack(new / "package.zip", new / "task")
+        def write() -> None:
+            with (new / "package.zip").open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+
+        with ThreadPoolExecutor(1) as disk:  # which takes as long as the rest
+            written = disk.submit(write)
+            unpack(data, new / "task")
+            written.result()
         (new / "unpacked").write_text(self._boot)
         sync_directory(new)
 
@@ -306,7 +137,7 @@ class PackageStore:
         if (final / "unpacked").exists() and (final / "unpacked").read_text() == self._boot:
             return
         remove_tree(final / "task")
-        unpack(final / "package.zip", final / "task")
+        unpack((final / "package.zip").read_bytes(), final / "task")
         (final / "unpacked").write_text(self._boot)
 
     async def task_root(self, sha256: str) -> Path:
@@ -345,7 +176,7 @@ class PackageStore:
             (new / "task").mkdir()
             for source in sources:
                 link_tree(source, new / "task")
-            _protect(new / "task")
+            protect(new / "task")
             (new / "unpacked").write_text(self._boot)
 
         self._whole(final, fill)

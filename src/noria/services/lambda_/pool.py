@@ -30,7 +30,7 @@ from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.package import PackageStore
-from noria.services.lambda_.runtimes import Runtimes
+from noria.services.lambda_.runtimes import RUNTIMES, Runtimes
 from noria.services.lambda_.sandbox.confine import NAMESPACES
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
 
@@ -200,7 +200,8 @@ class Pool:
             )
 
         log = FunctionLog(self._clock, open_stream)
-        log.write(log_lines.init_start(function.runtime, site.interpreter.text))
+        interpreter = site.interpreter.text if RUNTIMES[function.runtime] else ""
+        log.write(log_lines.init_start(function.runtime, interpreter))
         if not self._runtimes.is_exact(function.runtime):
             log.write(log_lines.nearest_runtime(function.runtime, site.interpreter.text))
         return Environment(

@@ -8,9 +8,14 @@ from typing import Any
 
 import msgspec
 
-from noria.services.lambda_.limits import RESPONSE_BYTES
+from noria.services.lambda_.limits import FREEZE_DELAY_S, PROCESSES, RESPONSE_BYTES
 from noria.services.lambda_.output import FunctionLog, OutputPipe
-from noria.services.lambda_.processes import peak_resident_bytes, runtime_process
+from noria.services.lambda_.processes import (
+    continue_processes,
+    peak_resident_bytes,
+    runtime_process,
+    stop_processes,
+)
 from noria.services.lambda_.runtime_api import RuntimeApi
 from noria.services.lambda_.template import Template
 
@@ -44,6 +49,8 @@ class RuntimeProcess:
         self.initialised: asyncio.Future[Answer | None] = loop.create_future()
         self.ended: asyncio.Future[int] = loop.create_future()
         self._measured_pid = 0
+        self._freezing: asyncio.TimerHandle | None = None
+        self._frozen: list[int] = []
         self.out_of_memory = False
         self.peak_bytes = 0
 
@@ -81,7 +88,23 @@ class RuntimeProcess:
         if self._send_event is not None and self._waiting is not None:
             send, self._send_event = self._send_event, None
             (self._running_id, headers, event), self._waiting = self._waiting, None
+            self._thaw()
             send(headers, event)
+        elif self._send_event is not None:
+            self._freezing = asyncio.get_running_loop().call_later(FREEZE_DELAY_S, self._freeze)
+
+    def _freeze(self) -> None:
+        """As on AWS, nothing of it runs between invocations."""
+        self._freezing = None
+        self._frozen = stop_processes(self.pid.result(), PROCESSES)
+
+    def _thaw(self) -> None:
+        if self._freezing is not None:
+            self._freezing.cancel()
+            self._freezing = None
+        if self._frozen:
+            continue_processes(self._frozen)
+            self._frozen = []
 
     @property
     def has_taken_event(self) -> bool:
@@ -136,5 +159,7 @@ class RuntimeProcess:
             self._answer.set_result(end)
 
     def _close(self) -> None:
+        if self._freezing is not None:
+            self._freezing.cancel()
         self._api.close()
         self._output.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -29,6 +31,26 @@ def _children(pid: int) -> list[int]:
     except OSError:
         return children  # it ended meanwhile, or there is no such thing here
     return children
+
+
+def stop_processes(pid: int, limit: int) -> list[int]:
+    """Stop a process and all that came of it; return them, in the order in which they were stopped."""
+    stopped: dict[int, None] = {}
+    while new := [each for each in descendants(pid, limit) if each not in stopped]:
+        for each in new:  # parents first: what is stopped starts no others
+            _signal(each, signal.SIGSTOP)
+            stopped[each] = None
+    return list(stopped)
+
+
+def continue_processes(stopped: list[int]) -> None:
+    for each in reversed(stopped):
+        _signal(each, signal.SIGCONT)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+        os.kill(pid, number)
 
 
 def runtime_process(first: int) -> int:

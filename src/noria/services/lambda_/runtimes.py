@@ -22,7 +22,8 @@ from noria.services.lambda_.template import Template
 
 Version = tuple[int, int]
 
-RUNTIMES: dict[str, Version] = {f"python3.{minor}": (3, minor) for minor in range(9, 15)}
+RUNTIMES: dict[str, Version | None] = {f"python3.{minor}": (3, minor) for minor in range(9, 15)}
+RUNTIMES["provided.al2023"] = None  # the package brings its own: an executable named bootstrap
 OWN: Version = sys.version_info[:2]
 LIBRARIES = ("awslambdaric", "boto3")  # what AWS's managed Python runtimes offer
 PROBE_TIMEOUT_S = 10.0
@@ -179,17 +180,21 @@ class Runtimes:
     async def _discover(self) -> None:
         self._isolation = await find_isolation(self._wanted)
         for version in RUNTIMES.values():
-            if version != OWN and _installed(version):
+            if version not in {OWN, None} and _installed(version):
                 found = await asyncio.to_thread(find_interpreter, version)
                 if found is not None:
                     self._interpreters[version] = Interpreter(*found, str(libraries_dir(version)))
 
     def is_exact(self, runtime: str) -> bool:
-        return RUNTIMES[runtime] in self._interpreters
+        version = RUNTIMES[runtime]
+        return version is None or version in self._interpreters
 
     def interpreter(self, runtime: str) -> Interpreter:
-        """Of the runtime's own version, else of the nearest, of two that are as near the newer."""
-        major, minor = RUNTIMES[runtime]
+        """Of the runtime's own version, else of the nearest, of two that are as near the newer.
+
+        Where the package brings its own runtime: the one whose template starts it.
+        """
+        major, minor = RUNTIMES[runtime] or OWN
         nearest = min(self._interpreters, key=lambda version: (abs(version[1] - minor), -version[1]))
         return self._interpreters[nearest if nearest[0] == major else OWN]
 
@@ -207,7 +212,10 @@ class Runtimes:
 
     def report(self) -> list[RuntimeReport]:
         rows = []
-        for runtime in RUNTIMES:
+        for runtime, version in RUNTIMES.items():
+            if version is None:
+                rows.append(RuntimeReport(runtime, "", "the package's bootstrap", True))
+                continue
             interpreter = self.interpreter(runtime)
             rows.append(
                 RuntimeReport(runtime, interpreter.text, interpreter.executable, self.is_exact(runtime))

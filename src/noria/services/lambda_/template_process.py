@@ -187,6 +187,8 @@ def start(spec: dict[str, Any], in_namespaces: bool) -> None:
     os.environ.update(spec["environment"])
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = "3"
     os.chdir(task_root)
+    if spec["brings_runtime"]:
+        execute_bootstrap([f"{root}/bootstrap" for root in (task_root, spec["layers"])])
     layers = f"{spec['layers']}/python"
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     if os.path.isdir(layers):
@@ -194,6 +196,15 @@ def start(spec: dict[str, Any], in_namespaces: bool) -> None:
     sys.path.insert(0, task_root)
     sys.dont_write_bytecode = True
     sys.argv = ["bootstrap.py", spec["environment"]["_HANDLER"]]
+
+
+def execute_bootstrap(paths: list[str]) -> NoReturn:
+    """The first one there is, as AWS looks for it."""
+    for path in paths:
+        if os.path.exists(path):
+            os.execve(path, [path], os.environ)
+    print(f"Couldn't find valid bootstrap(s): [{' '.join(paths)}]", file=sys.stderr)
+    os._exit(1)
 
 
 def preload(libraries: str) -> None:
