@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
+from binascii import a2b_base64, b2a_base64  # `base64` does the same, and costs a hot path three calls more
 
 from noria.services.sqs import errors
 from noria.services.sqs.queue import Queue
@@ -14,7 +13,7 @@ LAYOUT = struct.Struct(">8sqq")  # the queue's mark, the message, the receive's 
 
 
 def render(queue: Queue, receipt: Receipt) -> str:
-    return base64.b64encode(LAYOUT.pack(queue.mark, *receipt)).decode()
+    return b2a_base64(LAYOUT.pack(queue.mark, *receipt), newline=False).decode()
 
 
 def parse(queue: Queue, handle: str) -> Receipt:
@@ -22,8 +21,8 @@ def parse(queue: Queue, handle: str) -> Receipt:
     if not handle.strip():
         raise errors.missing_parameter("ReceiptHandle")
     try:
-        mark, message, nonce = LAYOUT.unpack(base64.b64decode(handle, validate=True))
-    except (binascii.Error, struct.error, ValueError) as error:
+        mark, message, nonce = LAYOUT.unpack(a2b_base64(handle, strict_mode=True))
+    except (struct.error, ValueError) as error:
         raise errors.receipt_handle_is_invalid(handle) from error
     if mark != queue.mark:
         raise errors.receipt_handle_is_invalid(handle)

@@ -40,6 +40,7 @@ class Fleet:
         ended = [poller for poller in self._pollers.values() if poller.mapping.account == account]
         for poller in ended:
             del self._pollers[poller.mapping.uuid]
+        self._changes.clear()  # whose they are is not known; they are shown for moments only
         await asyncio.gather(*(poller.abort() for poller in ended))
 
     def add(self, mapping: Mapping) -> None:

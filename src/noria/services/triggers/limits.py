@@ -13,7 +13,7 @@ LONG_POLL_S = 20  # the longest that SQS allows
 
 LEAST_CONCURRENCY = 2  # as few as AWS scales back to
 FIRST_CONCURRENCY = 5  # batches at once, to begin with
-MAX_CONCURRENCY = 1_250
+MAX_CONCURRENCY = 1_250  # where a mapping sets no maximum of its own
 GROWTH_INTERVAL_S = 0.2  # one more batch at once, while there is backlog: 300 more a minute
 QUICK_BATCH_S = 0.1  # quicker batches are bound by this machine's cores: more at once would only contend
 INVOCATIONS_PER_POLLER = 10  # in provisioned mode
