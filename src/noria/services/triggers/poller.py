@@ -47,7 +47,7 @@ class Poller:
         self._places = Places(first, maximum, self._clock, self._functions.has_room)
         self._tasks: set[asyncio.Task[object]] = set()
         self._taking: set[asyncio.Task[Any]] = set()  # those in which a batch is being taken
-        self._backlog = False  # the last batch was full
+        self._backlog = False  # as much came as was asked for
         self._held: set[asyncio.Future[None]] = set()  # throttled batches, until they are tried again
         self._throttles = 0  # since an invocation last went through
         self._next_try_ms = 0
@@ -108,13 +108,13 @@ class Poller:
         try:
             batch = await self._take(wait_s)
         except Exception as error:
+            self._backlog = False
             self._failed_receives += 1
             self._problem(error)
         finally:
             self._taking.discard(task)
             if not batch:
                 self._places.release()
-        self._backlog = len(batch) == self.mapping.batch_size
         if batch:
             self._in_background(self._deliver(batch)).add_done_callback(lambda _: self._places.release())
 
@@ -132,6 +132,9 @@ class Poller:
         self._drop(unwanted)
         if batch and mapping.window_s:
             await self._fill(batch)
+            self._backlog = len(batch) == mapping.batch_size
+        else:
+            self._backlog = len(batch) + len(unwanted) == limit
         return batch
 
     async def _fill(self, batch: list[Received]) -> None:
