@@ -25,7 +25,7 @@ OWNERS = frozenset(
     )
 )  # fmt: skip
 """What only a queue's own account may do with it (developer guide, "Limitations of custom policies")."""
-ARN = re.compile(r"arn:aws[a-z-]*:sqs:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
+ARN = re.compile(r"arn:aws:sqs:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
 
 
 class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
