@@ -114,6 +114,8 @@ class Queues:
             generation = self._found.generation
             queue = await self._find(ctx, queue_url)
             self._found.put(key, queue, generation)
+        if queue.account != ctx.account and ctx.operation in OWNERS:
+            raise errors.foreign_queue(ctx.principal.arn, f"sqs:{ctx.operation}", queue.arn)
         return queue
 
     async def _find(self, ctx: RequestContext, queue_url: str) -> Queue:
