@@ -72,14 +72,16 @@ class RolePermissions(Protocol):
 class Roles(Protocol):
     """Roles as a service that assumes them sees them. Implemented over IAM and STS."""
 
-    async def trusts(self, role_arn: str, service_principal: str) -> bool:
-        """Whether the role exists and its trust policy lets the service assume it."""
+    async def trusts(self, role_arn: str, service_principal: str, source_arn: str) -> bool:
+        """Whether the role exists and its trust policy lets the service assume it, for what has `source_arn`
+        (``aws:SourceArn``, and its account as ``aws:SourceAccount``)."""
 
     async def assume(
         self,
         role_arn: str,
         service_principal: str,
         session_name: str,
+        source_arn: str,
         conditions: tuple[tuple[str, str], ...] = (),
     ) -> RoleSession | None:
         """A session for a service that acts as the role; None where the role is gone or does not trust it.

@@ -39,7 +39,7 @@ class FakeRoles:
         self.lifetime_s = 3600.0
         self.assumed: list[tuple[str, str, str]] = []
 
-    async def trusts(self, role_arn: str, service_principal: str) -> bool:
+    async def trusts(self, role_arn: str, service_principal: str, source_arn: str) -> bool:
         return role_arn not in self.distrusting
 
     async def assume(
@@ -47,6 +47,7 @@ class FakeRoles:
         role_arn: str,
         service_principal: str,
         session_name: str,
+        source_arn: str,
         conditions: tuple[tuple[str, str], ...] = (),
     ) -> RoleSession | None:
         if role_arn in self.distrusting:

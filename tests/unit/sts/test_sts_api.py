@@ -268,10 +268,13 @@ async def test_what_is_no_arn_is_invalid(world: World, arn: str) -> None:
     assert await refusal(world, arn) == (400, "ValidationError", f"{arn} is invalid")
 
 
+FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:producer"
+
+
 async def test_a_service_acts_as_a_role_that_trusts_it(world: World) -> None:
     arn = await world.role("R", trusting(Service=LAMBDA), "sqs:*")
-    assert await world.sessions.trusts(arn, LAMBDA)
-    session = await world.sessions.assume(arn, LAMBDA, "producer")
+    assert await world.sessions.trusts(arn, LAMBDA, FUNCTION)
+    session = await world.sessions.assume(arn, LAMBDA, "producer", FUNCTION)
     assert session is not None
     assert session.principal.arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/R/producer"
     assert session.expires_at_ms == world.clock.now_ms() + 12 * 3600 * 1000
@@ -285,8 +288,25 @@ async def test_a_service_acts_as_a_role_that_trusts_it(world: World) -> None:
 
 async def test_a_service_does_not_act_as_another_role(world: World) -> None:
     arn = await world.role("R", trusting(AWS=ACCOUNT))
-    assert not await world.sessions.trusts(arn, LAMBDA)
-    assert await world.sessions.assume(arn, LAMBDA, "producer") is None
+    assert not await world.sessions.trusts(arn, LAMBDA, FUNCTION)
+    assert await world.sessions.assume(arn, LAMBDA, "producer", FUNCTION) is None
     missing = f"arn:aws:iam::{ACCOUNT}:role/missing"
-    assert not await world.sessions.trusts(missing, LAMBDA)
-    assert await world.sessions.assume(missing, LAMBDA, "producer") is None
+    assert not await world.sessions.trusts(missing, LAMBDA, FUNCTION)
+    assert await world.sessions.assume(missing, LAMBDA, "producer", FUNCTION) is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "trusted"),
+    [
+        ({"StringEquals": {"aws:SourceAccount": ACCOUNT}}, True),
+        ({"StringEquals": {"aws:SourceAccount": "999999999999"}}, False),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:lambda:*:*:function:producer"}}, True),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:lambda:*:*:function:consumer"}}, False),
+    ],
+)
+async def test_a_role_may_trust_a_service_for_one_function_or_account(
+    world: World, condition: dict[str, Any], trusted: bool
+) -> None:
+    arn = await world.role("R", trusting(Service=LAMBDA) | {"Condition": condition})
+    assert await world.sessions.trusts(arn, LAMBDA, FUNCTION) is trusted
+    assert (await world.sessions.assume(arn, LAMBDA, "producer", FUNCTION) is not None) is trusted

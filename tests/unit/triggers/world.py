@@ -150,7 +150,7 @@ class World:
 
     # ports.Roles and ports.Permissions
 
-    async def trusts(self, role_arn: str, service_principal: str) -> bool:
+    async def trusts(self, role_arn: str, service_principal: str, source_arn: str) -> bool:
         return self.trusts_lambda
 
     async def assume(
@@ -158,6 +158,7 @@ class World:
         role_arn: str,
         service_principal: str,
         session_name: str,
+        source_arn: str,
         conditions: tuple[tuple[str, str], ...] = (),
     ) -> RoleSession | None:
         assert service_principal == "lambda.amazonaws.com"

@@ -67,12 +67,10 @@ class Core:
         """The caller may pass the role to Lambda, and the role trusts Lambda."""
         if role.split(":")[4] != ctx.account:
             raise errors.foreign_role()
-        passed_to = {
-            "iam:PassedToService": LAMBDA_SERVICE_PRINCIPAL,
-            "iam:AssociatedResourceArn": function_arn(ctx.account, ctx.region, name),
-        }
+        arn = function_arn(ctx.account, ctx.region, name)
+        passed_to = {"iam:PassedToService": LAMBDA_SERVICE_PRINCIPAL, "iam:AssociatedResourceArn": arn}
         await self.permissions.require(ctx, "iam:PassRole", role, passed_to)
-        if not await self.roles.trusts(role, LAMBDA_SERVICE_PRINCIPAL):
+        if not await self.roles.trusts(role, LAMBDA_SERVICE_PRINCIPAL, arn):
             raise errors.role_cannot_be_assumed()
 
     async def total_code_bytes(self, account: str, region: str) -> int:

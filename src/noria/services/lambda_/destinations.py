@@ -31,7 +31,9 @@ class Destinations:
         self._call = call
 
     async def _principal(self, function: Function) -> Principal | None:
-        session = await self._roles.assume(function.role, LAMBDA_SERVICE_PRINCIPAL, function.name)
+        session = await self._roles.assume(
+            function.role, LAMBDA_SERVICE_PRINCIPAL, function.name, function.arn
+        )
         return None if session is None else session.principal
 
     async def check(self, function: Function, arn: str, config: str) -> None:

@@ -218,7 +218,9 @@ class Pool:
         ):
             return session
         source = (("lambda:SourceFunctionArn", function.arn),)
-        session = await self._roles.assume(function.role, LAMBDA_SERVICE_PRINCIPAL, function.name, source)
+        session = await self._roles.assume(
+            function.role, LAMBDA_SERVICE_PRINCIPAL, function.name, function.arn, source
+        )
         if session is None:
             raise errors.role_no_longer_assumable()
         self._sessions[key] = session

@@ -56,29 +56,31 @@ class RoleSessions:
         self._permissions = permissions
         self._clock = clock
 
-    async def trusts(self, role_arn: str, service_principal_name: str) -> bool:
-        return await self._trusting(role_arn, service_principal_name) is not None
+    async def trusts(self, role_arn: str, service_principal_name: str, source_arn: str) -> bool:
+        return await self._trusting(role_arn, service_principal_name, source_arn) is not None
 
     async def assume(
         self,
         role_arn: str,
         service_principal_name: str,
         session_name: str,
+        source_arn: str,
         conditions: tuple[tuple[str, str], ...] = (),
     ) -> RoleSession | None:
-        role = await self._trusting(role_arn, service_principal_name)
+        role = await self._trusting(role_arn, service_principal_name, source_arn)
         if role is None:
             return None
         principal = session_principal(role, session_name, conditions=conditions)
         issued = self._credentials.issue(principal, self._clock.now_ms(), SERVICE_SESSION_S)
         return _session(issued, principal)
 
-    async def _trusting(self, role_arn: str, service: str) -> RoleView | None:
+    async def _trusting(self, role_arn: str, service: str, source_arn: str) -> RoleView | None:
         role = await self._directory.role(role_arn)
         if role is None:
             return None
+        source = {"aws:SourceArn": source_arn, "aws:SourceAccount": source_arn.split(":")[4]}
         allowed = await self._permissions.allows_with_trust(
-            service_principal(service), ASSUME_ROLE, role.arn, role.trust
+            service_principal(service), ASSUME_ROLE, role.arn, role.trust, source
         )
         return role if allowed else None
 

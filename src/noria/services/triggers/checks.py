@@ -40,7 +40,7 @@ class Checks(msgspec.Struct, frozen=True):
         timeout_s = await self.functions.timeout_s(arn)
         if role_arn is None or timeout_s is None:
             raise errors.no_such_function()
-        session = await self.roles.assume(role_arn, LAMBDA_SERVICE_PRINCIPAL, session_name)
+        session = await self.roles.assume(role_arn, LAMBDA_SERVICE_PRINCIPAL, session_name, arn)
         if session is None:
             raise errors.role_not_assumable()
         for operation in QUEUE_OPERATIONS:

@@ -129,7 +129,9 @@ class Source:
             left_ms = session.expires_at_ms - self._clock.now_ms()
             if assumed_arn == role_arn and left_ms > limits.SESSION_RENEWAL_MS:
                 return session.principal
-        assumed = await self._roles.assume(role_arn, LAMBDA_SERVICE_PRINCIPAL, self._session_name)
+        assumed = await self._roles.assume(
+            role_arn, LAMBDA_SERVICE_PRINCIPAL, self._session_name, self._function_arn
+        )
         if assumed is None:
             raise errors.role_not_assumable()
         self._session = (role_arn, assumed)
