@@ -22,12 +22,17 @@ from benchmarks.servers import (
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
+BUSY = (
+    "**The machine was busy with other work.** Rates, latencies and even their ratios can be wrong by a"
+    " multiple, so they are not held against the marks; CPU times and memory are moved least."
+)
+
 Collected = dict[str, dict[str, list[float]]]
 
 CONTENDERS = """\
 - **Noria**: as `noria up` starts it: every request's signature verified, a send acknowledged once it is on
-  disk, functions under AWS's own runtime client. The clients sign with the root key, which no policy
-  limits; the trigger and the functions' logs act as the function's role, whose policies are evaluated.
+  disk, functions under AWS's own runtime client. The clients sign with the root key, which only
+  a queue's own policy binds; the trigger and the functions' logs act as the function's role, whose policies are evaluated.
 - **Noria --ephemeral**: the same, but nothing is kept: what durability costs is the difference.
 - **MiniStack {peer}** (PyPI): as it comes, with its access log off: messages in memory only, no signature
   verified and no policy evaluated, each function in a Python subprocess of its own protocol.
@@ -81,12 +86,12 @@ def main(
     no_peer: bool,
     output: Path,
 ) -> None:
-    """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about five minutes.
+    """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about ten minutes.
 
     Rounds are interleaved: each contender runs a round of a section before any runs the next, from a fresh
     start, so that other load on the machine meets them all. Ratios mean more than figures.
     """
-    described = machine.description()
+    described, is_idle = machine.description(), machine.is_idle()
     try:
         if not no_peer:
             click.echo("installing MiniStack, if it is not there yet…", err=True)
@@ -95,9 +100,11 @@ def main(
         results = _measure(only or tuple(SECTIONS), plan, without=(MINISTACK,) if no_peer else ())
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(report.table(results))
+    if not is_idle:
+        click.echo(BUSY)
+    click.echo(report.table(results, verdicts=is_idle))
     if not only and not no_peer:
-        output.write_text(_document(results, described, rounds))
+        output.write_text(_document(results, described, rounds, is_idle))
         click.echo(f"written to {output}", err=True)
 
 
@@ -123,13 +130,14 @@ def _round(section: Section, contender: Contender, plan: Plan) -> Figures:
         return section.measure(server, plan)
 
 
-def _document(results: Collected, described: list[str], rounds: int) -> str:
+def _document(results: Collected, described: list[str], rounds: int, is_idle: bool) -> str:
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     parts = [
         "# Measured",
         f"Written by `{command}`. Each figure is the median of {rounds} rounds (slowest and fastest round in"
         " brackets); the ratio says how many times better Noria's is than MiniStack's.",
-        report.table(results),
+        *([] if is_idle else [BUSY]),
+        report.table(results, verdicts=is_idle),
         "## What was measured",
         report.meanings(results),
         "## Who",

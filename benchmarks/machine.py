@@ -30,17 +30,16 @@ def description() -> list[str]:
     return [
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",
         f"- {_cpu()}, {len(os.sched_getaffinity(0))} CPUs, {memory_gb:.0f} GB, Linux {platform.release()};"
-        f" {_load()}",
+        f" load average {os.getloadavg()[0]:.1f} before the run",
         f"- data on {_filesystem(work_dir())}, where an fdatasync of 4 KB takes {_sync_ms():.2f} ms (p50)",
         f"- CPython {platform.python_version()}, boto3 {version('boto3')}, uvloop {version('uvloop')}",
         f"- for SendMessage: {apart}",
     ]
 
 
-def _load() -> str:
-    load = os.getloadavg()[0]
-    rough = ": **the machine was not idle, figures and even ratios are rough**" if load > IDLE_LOAD else ""
-    return f"load average {load:.1f} before the run{rough}"
+def is_idle() -> bool:
+    """Whether what is measured now is worth a verdict."""
+    return os.getloadavg()[0] <= IDLE_LOAD
 
 
 def _commit() -> str:

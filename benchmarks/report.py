@@ -139,8 +139,8 @@ MEASURES = (
 )
 
 
-def table(results: Results) -> str:
-    """Markdown; measures without any figure are left out, as are contenders."""
+def table(results: Results, *, verdicts: bool = True) -> str:
+    """Markdown; measures without any figure are left out, as are contenders. verdicts: on the marks."""
     contenders = [name for name in ORDER if results.get(name)]
     ratio = [f"{OURS} : {PEER}"] if PEER in contenders else []
     lines = [
@@ -151,7 +151,7 @@ def table(results: Results) -> str:
         cells = [_cell(results[name].get(measure.key, ()), measure.unit) for name in contenders]
         if any(cells):
             ratios = [_ratio_cell(measure, results)] if ratio else []
-            lines.append(_line([measure.title, *cells, *ratios, _mark_cell(measure, results)]))
+            lines.append(_line([measure.title, *cells, *ratios, _mark_cell(measure, results, verdicts)]))
     return "\n".join(lines)
 
 
@@ -204,13 +204,15 @@ def _ratio_cell(measure: Measure, results: Results) -> str:
     return "" if ratio is None else f"{figure(ratio)} ×"
 
 
-def _mark_cell(measure: Measure, results: Results) -> str:
+def _mark_cell(measure: Measure, results: Results, verdicts: bool) -> str:
     if measure.mark is None:
         return ""
     sign = "≥" if measure.better == "higher" else "<"
     wanted = f"≥ {measure.mark:g} ×" if measure.against_peer else f"{sign} {measure.mark:,g} {measure.unit}"
     if measure.peer_mark is not None:
         wanted += f", ≥ {measure.peer_mark:g} ×"
+    if not verdicts:
+        return wanted
     verdict = {True: "reached", False: "**missed**", None: "not measured"}[reached(measure, results)]
     return f"{wanted}: {verdict}"
 

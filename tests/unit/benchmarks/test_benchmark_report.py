@@ -68,6 +68,11 @@ def test_a_table_shows_medians_with_their_spread_ratios_and_missed_marks() -> No
     ]
 
 
+def test_figures_of_a_busy_machine_get_no_verdict() -> None:
+    row = report.table({"Noria": {"warm_p50": [4.0]}}, verdicts=False).splitlines()[-1]
+    assert row == "| warm invoke, p50 | 4.00 ms | < 3 ms |"
+
+
 def test_figures_have_three_significant_digits() -> None:
     assert [report.figure(value) for value in (25_321.4, 123.4, 12.34, 1.234, 0.1234)] == [
         "25,321", "123", "12.3", "1.23", "0.12",
