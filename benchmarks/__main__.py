@@ -32,7 +32,8 @@ Collected = dict[str, dict[str, list[float]]]
 CONTENDERS = """\
 - **Noria**: as `noria up` starts it: every request's signature verified, a send acknowledged once it is on
   disk, functions under AWS's own runtime client. The clients sign with the root key, which only
-  a queue's own policy binds; the trigger and the functions' logs act as the function's role, whose policies are evaluated.
+  a queue's own policy binds; the trigger and the functions' logs act as the function's role, whose policies
+  are evaluated.
 - **Noria --ephemeral**: the same, but nothing is kept: what durability costs is the difference.
 - **MiniStack {peer}** (PyPI): as it comes, with its access log off: messages in memory only, no signature
   verified and no policy evaluated, each function in a Python subprocess of its own protocol.
