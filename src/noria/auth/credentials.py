@@ -157,7 +157,7 @@ def permissive_principal(access_key_id: str, default_account: str) -> Principal:
 class AccessKeys(Protocol):
     """Users' keys. Implemented by IAM."""
 
-    async def access_key(self, account: str, key_id: str) -> Credential | None:
+    async def access_key(self, key_id: str) -> Credential | None:
         """What the key proves now; None for one that is inactive or gone."""
 
 
@@ -178,8 +178,7 @@ class Credentials:
         (403, the Query protocol's names).
         """
         if not session_token and self._users is not None and access_key_id != self.root.access_key_id:
-            account = access_key_account(access_key_id)
-            credential = await self._users.access_key(account, access_key_id) if account else None
+            credential = await self._users.access_key(access_key_id)
             if credential is None:
                 raise unknown_key("query")
             return credential

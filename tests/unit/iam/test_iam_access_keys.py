@@ -103,7 +103,7 @@ async def test_when_a_key_was_last_used(client: IamClient) -> None:
         "UserName": "U",
         "AccessKeyLastUsed": never,
     }
-    proven = await client.directory.access_key(ACCOUNT, key_id)
+    proven = await client.directory.access_key(key_id)
     assert proven is not None
     client.last_used.note(proven.principal, key_id, "sqs", "eu-west-1", (NOW_S + 5) * 1000)
     used = {"LastUsedDate": NOW_S + 5, "ServiceName": "sqs", "Region": "eu-west-1"}

@@ -104,7 +104,7 @@ async def test_a_renamed_user_keeps_everything(client: IamClient) -> None:
     assert (moved["UserId"], moved["Arn"]) == (created["UserId"], f"arn:aws:iam::{ACCOUNT}:user/x/V")
     assert (await client("GetGroup", GroupName="G"))["Users"] == [moved]
     assert (await client("ListUserPolicies", UserName="V"))["PolicyNames"] == ["P"]
-    proven = await client.directory.access_key(ACCOUNT, key["AccessKeyId"])
+    proven = await client.directory.access_key(key["AccessKeyId"])
     assert proven is not None
     assert proven.principal.arn == moved["Arn"]
     assert (await client.directory.identity(proven.principal)).policies
@@ -116,7 +116,7 @@ async def test_a_name_can_change_its_case_and_a_taken_one_is_refused(client: Iam
     key = (await client("CreateAccessKey", UserName="U"))["AccessKey"]
     await client("UpdateUser", UserName="U", NewUserName="u")
     assert [user["UserName"] for user in (await client("ListUsers"))["Users"]] == ["W", "u"]
-    assert await client.directory.access_key(ACCOUNT, key["AccessKeyId"]) is not None
+    assert await client.directory.access_key(key["AccessKeyId"]) is not None
     text = "User with name w already exists."
     assert (await refused(client("UpdateUser", UserName="u", NewUserName="w")))[3] == text
 

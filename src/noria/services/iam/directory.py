@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from noria.auth.authorize import Resource
-from noria.auth.credentials import Credential
+from noria.auth.credentials import Credential, access_key_account
 from noria.context import Principal
 from noria.policy.document import parse_trust_policy, stored_policy
 from noria.policy.evaluate import NOBODY, Attached, Identity
@@ -41,12 +41,13 @@ class IamDirectory:
 
     # Who a key is
 
-    async def access_key(self, account: str, key_id: str) -> Credential | None:
+    async def access_key(self, key_id: str) -> Credential | None:
         """What is no active key is looked up each time, so that guessed ones do not push out others."""
         credential = self._keys.get(key_id)
         if credential is None:
             generation = self._keys.generation
-            user = await self._store.key_owner(account, key_id)
+            account = access_key_account(key_id)
+            user = await self._store.key_owner(account, key_id) if account else None
             key = next((key for key in user.keys if key.key_id == key_id), None) if user else None
             if user is None or key is None or not key.active:
                 return None

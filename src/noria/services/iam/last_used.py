@@ -31,11 +31,16 @@ class LastUsed:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._noted: dict[tuple[str, str], Use] = {}
+        self._just_noted: tuple[str, str, str, str, int] | None = None
 
     def note(self, principal: Principal, access_key_id: str, service: str, region: str, now_ms: int) -> None:
         """A request was proven to be the principal's."""
         if principal.kind not in ("user", "assumed-role"):
             return
+        noted = (principal.user_id, access_key_id, service, region, now_ms // 1000)
+        if noted == self._just_noted:  # most requests of a busy client
+            return
+        self._just_noted = noted
         use = Use(now_ms // 1000, service, region)
         unique_id = principal.user_id.partition(":")[0]
         self._note(principal.account, f"{unique_id}/{service}", use)
@@ -64,3 +69,4 @@ class LastUsed:
 
     def forget(self, account: str) -> None:
         self._noted = {key: use for key, use in self._noted.items() if key[0] != account}
+        self._just_noted = None
