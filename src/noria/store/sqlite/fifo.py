@@ -117,7 +117,7 @@ class SqliteFifoMessages(SqliteMessages):
                 received += [ReceivedMessage(Receipt(row[0], row[1]), *row[2:]) for row in sorted(rows)]
             return received
 
-        return await self._engine.write(claim)
+        return await self._engine.write(claim, synced=False)  # as of standard queues
 
     async def receive_again(
         self, queue: int, attempt: str, *, now_ms: int, visibility_timeout_ms: int
