@@ -43,6 +43,7 @@ class RequestContext(msgspec.Struct):
     """One request, from the moment its caller is known.
 
     base_url: scheme, host and port as the client addressed the server, for URLs in answers.
+    trace_header: ``X-Amzn-Trace-Id``, in which a function's SDK sends the way that led to its invocation.
     via_service: the AWS service that acts with the principal's session (``lambda.amazonaws.com`` for
         the trigger's polls and a function's logs), empty for a client's own request.
     """
@@ -59,6 +60,7 @@ class RequestContext(msgspec.Struct):
     access_key_id: str = ""
     via_service: str = ""
     user_agent: str = ""
+    trace_header: str = ""
 
 
 def root_principal(account: str) -> Principal:

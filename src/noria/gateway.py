@@ -165,6 +165,7 @@ class Gateway:
             base_url=f"http://{host}" if host else self.url,
             access_key_id=signed.access_key_id if signed else "",
             user_agent=request.headers.get("user-agent", ""),
+            trace_header=request.headers.get("x-amzn-trace-id", ""),
         )
 
     async def _prove(

@@ -148,8 +148,11 @@ class Functions(Protocol):
     def has_room(self) -> bool:
         """Whether there are execution environments to spare for more invocations at once than there are."""
 
-    async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
-        """Invoke synchronously. Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …)."""
+    async def invoke(self, function_arn: str, payload: bytes, trace: str = "") -> Invocation:
+        """Invoke synchronously. trace: the X-Ray header that came with the event, "" for none.
+
+        Raises AwsError (ResourceNotFoundException, TooManyRequestsException, …).
+        """
 
 
 TagEdit = Callable[[dict[str, str]], dict[str, str]]

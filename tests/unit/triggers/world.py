@@ -138,7 +138,7 @@ class World:
     def has_room(self) -> bool:
         return self.room
 
-    async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
+    async def invoke(self, function_arn: str, payload: bytes, trace: str = "") -> Invocation:
         self.invoked.append(function_arn)
         event = json.loads(payload)
         self.events.append(event)

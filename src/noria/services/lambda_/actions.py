@@ -107,6 +107,8 @@ ACTIONS: dict[str, Action] = {
     **_of_qualifier("RemovePermission", "GetPolicy", "InvokeAsync"),
     **_of_function("UpdateFunctionCode"),
     "UpdateFunctionConfiguration": Action("lambda:UpdateFunctionConfiguration", _function, _layers),
+    **_of_function("PutFunctionRecursionConfig", "GetFunctionRecursionConfig"),
+    **_of_function("PutRuntimeManagementConfig", "GetRuntimeManagementConfig"),
     **_of_function("PublishVersion", "ListVersionsByFunction"),
     **_of_function("CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases"),
     **_of_function("PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency"),

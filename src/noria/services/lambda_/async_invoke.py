@@ -54,6 +54,7 @@ class Event(msgspec.Struct, frozen=True):
     client_context: str
     accepted_ms: int
     due_ms: int
+    trace: str = ""
     failures: int = 0
     throttles: int = 0
 
@@ -101,6 +102,7 @@ class AsyncInvoker:
             work.client_context,
             now_ms,
             now_ms,
+            work.trace,
         )
         key = (reference.account, reference.region, work.request_id)
         await self._records.insert(KIND, *key, _encode(event))
@@ -165,12 +167,14 @@ class AsyncInvoker:
             return Ended("ZeroReservedConcurrency", event.failures, function.version, None)
         if self._clock.now_ms() - event.accepted_ms > config.age_ms:
             return Ended("EventAgeExceeded", event.failures, function.version, None)
-        work = Work(event.request_id, event.arn, event.payload, event.client_context)
+        work = Work(event.request_id, event.arn, event.payload, event.client_context, trace=event.trace)
         try:
             outcome = await self._concurrency.invoke(function, work)
         except AwsError as error:
             if self._stopping:
                 return None
+            if error.code == "RecursiveInvocationException":
+                return Ended("RetriesExhausted", event.failures, function.version, None)
             log.info("asynchronous invocation %s did not reach its function: %s", event.request_id, error)
             again = self._after_throttle(event)
             if again.due_ms - event.accepted_ms > config.age_ms:

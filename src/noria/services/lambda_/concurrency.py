@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from noria.services.lambda_ import errors
+from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY
 from noria.services.lambda_.models import Function, Reservations
 from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.recursion import is_loop
 from noria.services.lambda_.tables import Table
 from noria.store.base import Records
 
@@ -21,13 +23,21 @@ class Concurrency:
     """Every invocation of a function goes through `invoke`. What a function has reserved is its own, and is
     nobody else's meanwhile."""
 
-    def __init__(self, records: Records, pool: Pool) -> None:
+    def __init__(self, records: Records, functions: FunctionTable, pool: Pool) -> None:
+        self._functions = functions
         self._table = Table(records, "lambda-concurrency", Reservations)
         self._pool = pool
         self._running: Counter[str] = Counter()  # by the function's ARN, or account and region
 
     async def invoke(self, function: Function, work: Work) -> Outcome:
-        """Run an invocation to its end. Raises TooManyRequestsException, or what the pool raises."""
+        """Run an invocation to its end.
+
+        Raises RecursiveInvocationException, TooManyRequestsException, or what the pool raises.
+        """
+        if is_loop(work.trace, function):
+            latest = await self._functions.get(function.account, function.region, function.name)
+            if latest is None or latest.shared.recursive_loop == "Terminate":
+                raise errors.recursive_invocation()
         reservations = await self.reservations(function.account, function.region)
         reserved = reservations.functions.get(function.name)
         if reserved is None:

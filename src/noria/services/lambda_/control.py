@@ -120,6 +120,18 @@ class Control:
             if await self._table.replace(old, new):
                 return new
 
+    async def change_version(self, function: Function, edit: Callable[[Function], Function]) -> Function:
+        """Likewise of any version."""
+        while True:
+            old = await self._table.version(
+                function.account, function.region, function.name, function.version
+            )
+            if old is None:
+                raise errors.function_not_found(function.version_arn)
+            new = edit(old)
+            if await self._table.replace(old, new):
+                return new
+
     async def publish(self, latest: Function, description: str | None) -> Function:
         """The version that `latest` is: the last one, if nothing has changed since, else a new one."""
         if latest.shared.versions:

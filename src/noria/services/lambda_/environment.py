@@ -26,6 +26,7 @@ from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
+from noria.services.lambda_.recursion import next_header
 from noria.services.lambda_.runtimes import RUNTIMES, Interpreter
 from noria.services.lambda_.sandbox import namespaces
 from noria.services.lambda_.template import Template
@@ -283,12 +284,11 @@ class Environment:
 
 
 def _event_headers(function: Function, work: Work, deadline_ms: int) -> list[tuple[str, str]]:
-    trace = invocation.trace_id(deadline_ms, sampled=function.tracing_mode == "Active")
     headers = [
         ("Lambda-Runtime-Aws-Request-Id", work.request_id),
         ("Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
         ("Lambda-Runtime-Invoked-Function-Arn", work.arn),
-        ("Lambda-Runtime-Trace-Id", trace),
+        ("Lambda-Runtime-Trace-Id", next_header(work.trace, function, deadline_ms)),
     ]
     if work.client_context:
         headers.append(("Lambda-Runtime-Client-Context", work.client_context))

@@ -137,6 +137,14 @@ def too_many_requests(reason: str = "ConcurrentInvocationLimitExceeded") -> AwsE
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
 
 
+def recursive_invocation() -> AwsError:
+    text = (
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services "
+        "resources and stopped your function's invocation."
+    )
+    return AwsError("RecursiveInvocationException", text, 400, members=USER)
+
+
 def service_stopping() -> AwsError:
     return AwsError("ServiceException", "The service is shutting down.", 500, members=SERVICE)
 

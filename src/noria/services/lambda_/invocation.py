@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 
 import msgspec
@@ -13,7 +12,7 @@ class Work(msgspec.Struct):
     """What a function is invoked with.
 
     arn: as the caller named the function, with the qualifier that it gave.
-    client_context: a JSON object in one line, or "".
+    client_context: a JSON object in one line, or "". trace: the X-Ray header of what led to it, or "".
     """
 
     request_id: str
@@ -21,6 +20,7 @@ class Work(msgspec.Struct):
     payload: bytes
     client_context: str = ""
     wants_tail: bool = False
+    trace: str = ""
 
 
 class Outcome(msgspec.Struct):
@@ -66,12 +66,6 @@ def exited(request_id: str, wait_status: int, out_of_memory: bool) -> Failure:
 def response_too_large(limit_bytes: int) -> bytes:
     text = f"Response payload size exceeded maximum allowed payload size ({limit_bytes} bytes)."
     return _document("Function.ResponseSizeTooLarge", text)
-
-
-def trace_id(now_ms: int, *, sampled: bool = False) -> str:
-    """A new X-Ray trace header. sampled: whether the function is to record its segments (TracingConfig)."""
-    root, parent = f"1-{now_ms // 1000:08x}-{secrets.token_hex(12)}", secrets.token_hex(8)
-    return f"Root={root};Parent={parent};Sampled={int(sampled)}"
 
 
 def error_type(document: bytes) -> str:

@@ -47,6 +47,7 @@ class InvokeApi:
             payload=payload,
             client_context=parse_client_context(client_context),
             wants_tail=log_type == "Tail" and not is_event,
+            trace=ctx.trace_header,
         )
         if is_event:
             await self._events.accept(reference, work)
@@ -70,7 +71,9 @@ class InvokeApi:
         reference = resolve(ctx, function_name)
         check_payload(invoke_args, is_event=True)
         await self._invokable(reference)
-        await self._events.accept(reference, Work(ctx.request_id, reference.arn, invoke_args))
+        await self._events.accept(
+            reference, Work(ctx.request_id, reference.arn, invoke_args, trace=ctx.trace_header)
+        )
         return {"Status": 202}
 
     async def _invokable(self, reference: Reference) -> Function:

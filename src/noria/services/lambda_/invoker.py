@@ -60,14 +60,14 @@ class InvokableFunctions:
     def has_room(self) -> bool:
         return self._pool.has_room()
 
-    async def invoke(self, function_arn: str, payload: bytes) -> Invocation:
+    async def invoke(self, function_arn: str, payload: bytes, trace: str = "") -> Invocation:
         """Raises ResourceNotFoundException, ResourceConflictException, TooManyRequestsException, …"""
         function = await self._get(function_arn)
         if function is None:
             raise errors.function_not_found(function_arn)
         if function.state != "Active":
             raise errors.not_active(function.state)
-        work = Work(new_request_id(), function_arn, payload)
+        work = Work(new_request_id(), function_arn, payload, trace=trace)
         outcome = await self._concurrency.invoke(function, work)
         return Invocation(work.request_id, outcome.payload, outcome.function_error)
 

@@ -47,4 +47,5 @@ STOP_GRACE_S = 30.0  # ours: how long a server that is told to stop waits for ru
 EVENT_RETRY_DELAYS_S = (60.0, 120.0)  # asynchronous invocation: retried after one and two minutes
 EVENT_RETRIES = 2  # unless the event invoke configuration has fewer
 EVENT_AGE_S = 21_600  # six hours, likewise
+RECURSIONS = 16  # invocations of a function on one way from event to event, before it is a loop
 EVENT_WORKERS = 100  # ours: events handled at once; the others wait in the store

@@ -21,6 +21,7 @@ from noria.services.lambda_.layer_api import LayerApi
 from noria.services.lambda_.limits import STOP_GRACE_S
 from noria.services.lambda_.policy_api import PolicyApi
 from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.settings_api import SettingsApi
 from noria.services.lambda_.tag_api import FunctionTags, TagApi
 from noria.services.lambda_.url_api import UrlApi
 from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
@@ -28,7 +29,18 @@ from noria.services.lambda_.version_api import VersionApi
 from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
 from noria.store.base import Store
 
-APIS = (LambdaApi, InvokeApi, ConcurrencyApi, VersionApi, EventConfigApi, PolicyApi, UrlApi, LayerApi, TagApi)
+APIS = (
+    LambdaApi,
+    InvokeApi,
+    ConcurrencyApi,
+    VersionApi,
+    EventConfigApi,
+    PolicyApi,
+    UrlApi,
+    LayerApi,
+    SettingsApi,
+    TagApi,
+)
 
 
 class LambdaService:
@@ -57,7 +69,7 @@ class LambdaService:
         self._control = core.control = Control(
             core.functions, [*core.belongings, core.urls], core.packages, core.runtimes, self._pool, clock
         )
-        concurrency = Concurrency(store.records, self._pool)
+        concurrency = Concurrency(store.records, core.functions, self._pool)
         self._events = AsyncInvoker(core, concurrency)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self._urls = Urls(core, concurrency, authenticate)
@@ -71,6 +83,7 @@ class LambdaService:
             PolicyApi(core),
             UrlApi(core),
             LayerApi(core),
+            SettingsApi(core),
             TagApi(self.taggable),
         )
 

@@ -25,6 +25,8 @@ INVALID_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 TRACE_HEADER = "AWSTraceHeader"
+LINEAGE = "Lineage="  # the part of a trace header in which Lambda counts
+MAX_TRACE_HEADER_LENGTH = 1024  # a header of a request may be longer; Lambda's own are shorter
 SYSTEM_ATTRIBUTES = frozenset(
     (
         "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
@@ -61,8 +63,13 @@ _encode_extras = msgspec.msgpack.Encoder().encode
 _decode_extras = msgspec.msgpack.Decoder(Extras).decode
 
 
-def prepare(queue: Queue, now_ms: int, sender_id: str, entry: Mapping[str, Any]) -> Sent:
-    """Check a message and make it ready. entry: a SendMessageBatchRequestEntry. Raises AwsError."""
+def prepare(
+    queue: Queue, now_ms: int, sender_id: str, entry: Mapping[str, Any], trace_header: str = ""
+) -> Sent:
+    """Check a message and make it ready. entry: a SendMessageBatchRequestEntry. Raises AwsError.
+
+    trace_header: of the request; it is kept where it says which functions led to it, so that loops are found.
+    """
     body = entry.get("MessageBody")
     if not body:
         raise errors.missing_parameter("MessageBody")
@@ -78,12 +85,15 @@ def prepare(queue: Queue, now_ms: int, sender_id: str, entry: Mapping[str, Any])
     system_attributes = entry.get("MessageSystemAttributes")
     group, deduplication = _ids(record, entry, encoded)
     extras = None
-    if attributes or system_attributes or group:
+    inherited = trace_header if LINEAGE in trace_header else ""
+    if attributes or system_attributes or group or inherited:
         kept = Extras(group=group, deduplication=deduplication)
         if attributes:
             kept.attributes = _check_attributes(attributes)
             size_bytes += sum(map(_size, kept.attributes.items()))
             kept.attributes_md5 = answer["MD5OfMessageAttributes"] = attributes_md5(kept.attributes)
+        if inherited and not system_attributes and not has_invalid_characters(inherited):
+            kept.trace_header = inherited[:MAX_TRACE_HEADER_LENGTH]
         if system_attributes:
             kept.trace_header = _check_system_attributes(system_attributes)
             header = {TRACE_HEADER: ("String", kept.trace_header.encode())}

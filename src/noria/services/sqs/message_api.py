@@ -40,7 +40,7 @@ class MessageOperations(Core):
             "MessageDeduplicationId": message_deduplication_id,
             "MessageGroupId": message_group_id,
         }
-        sent = message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry)
+        sent = message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry, ctx.trace_header)
         await self._send(queue, [sent], ctx.now_ms)
         return sent.answer
 
@@ -58,7 +58,12 @@ class MessageOperations(Core):
         for entry in batch.check(entries, "SendMessageBatchRequestEntry"):
             total_bytes += message.size_of(entry)
             try:
-                accepted.append((entry, message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry)))
+                accepted.append(
+                    (
+                        entry,
+                        message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry, ctx.trace_header),
+                    )
+                )
             except AwsError as error:
                 results.fail(entry, error)
         if total_bytes > MAX_MESSAGE_BYTES:

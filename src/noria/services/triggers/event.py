@@ -16,12 +16,13 @@ BEFORE, BETWEEN, AFTER = b'{"Records":[', b",", b"]}"
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A message that is in flight for us. record: its part of the event, JSON."""
+    """A message that is in flight for us. record: its part of the event, JSON. trace: its X-Ray header."""
 
     message_id: str
     receipt_handle: str
     record: bytes
     received_ms: int = 0
+    trace: str = ""
 
 
 def received(
@@ -31,7 +32,13 @@ def received(
     record = _record(message, queue)
     if filters and "md5OfMessageAttributes" not in record:
         record["md5OfMessageAttributes"] = None  # recorded so of mappings with filters, and only of these
-    one = Received(message["MessageId"], message["ReceiptHandle"], msgspec.json.encode(record), now_ms)
+    one = Received(
+        message["MessageId"],
+        message["ReceiptHandle"],
+        msgspec.json.encode(record),
+        now_ms,
+        message["Attributes"].get("AWSTraceHeader", ""),
+    )
     return one, filters.match(record)
 
 

@@ -231,10 +231,11 @@ class Poller:
         """A throttled batch is held and tried again for as long as it is hidden from other consumers
         (services-sqs-errorhandling.html), so that waiting costs it no receive."""
         event = payload(batch)
+        trace = next((message.trace for message in batch if message.trace), "")
         until_ms: int | None = None
         while True:
             try:
-                invocation = await self._functions.invoke(self._function_arn, event)
+                invocation = await self._functions.invoke(self._function_arn, event, trace)
             except AwsError as error:
                 if error.code not in RETRIED or self._stopping:
                     raise
