@@ -88,7 +88,8 @@ async def test_the_environment_is_awss_and_nothing_of_the_servers(service: Lambd
     assert seen["_HANDLER"] == "app.handler"
     assert seen["TZ"] == ":UTC"
     assert re.fullmatch(
-        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0", seen["_X_AMZN_TRACE_ID"]
+        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0;Lineage=[0-9a-f]{8}:1",
+        seen["_X_AMZN_TRACE_ID"],
     )
     assert not {"SECRET_OF_THE_SERVER", "HOME", "USER", "VIRTUAL_ENV", "_LAMBDA_TELEMETRY_LOG_FD"} & set(seen)
 
