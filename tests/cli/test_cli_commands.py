@@ -125,7 +125,7 @@ def test_runtimes_list_shows_what_runs_each(shell: Shell) -> None:
     own = f"python{sys.version_info.major}.{sys.version_info.minor}"
     version = ".".join(map(str, sys.version_info[:3]))
     assert next(row[1] for row in rows if row[0] == own) == version
-    assert next(row[-1] for row in rows if row[0] == own) == "yes"
+    assert next(row[3] for row in rows if row[0] == own) == "yes"
 
 
 def test_runtimes_install_says_what_there_is(shell: Shell) -> None:

@@ -21,6 +21,7 @@ from noria.data_dir import RunningServer, running_server
 READY_WITHIN_S = 20.0  # it takes under half a second; test machines stall
 STOPPED_WITHIN_S = 30.0
 POLL_S = 0.005
+OFFLINE = {"PIP_NO_INDEX": "1"}  # a runtime's libraries that are not there are not downloaded by tests
 
 
 class ServerError(Exception):
@@ -55,7 +56,7 @@ class ServerProcess:
         command += ["--data-dir", str(self.data_dir), *self._options]
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NORIA_"))
-        }
+        } | OFFLINE
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=inherited

@@ -303,8 +303,7 @@ def list_runtimes() -> None:
     async def look() -> list[dict[str, Any]]:
         found = Runtimes()
         await found.start()
-        await found.ready()
-        return [msgspec.to_builtins(row) for row in found.report()]
+        return [msgspec.to_builtins(row) for row in await found.report()]
 
     click.echo(report.runtimes(asyncio.run(look())))
 
@@ -313,11 +312,13 @@ def list_runtimes() -> None:
 @click.argument("version", metavar="VERSION")
 def install_runtime(version: str) -> None:
     """Install the runtime's libraries for the machine's own Python VERSION, such as 3.12."""
+    import asyncio
+
     from noria.services.lambda_.runtimes import InstallError, install
 
     version = version.removeprefix("python")
     try:
-        path = install(version)
+        path = asyncio.run(install(version))
     except InstallError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"python{version} is ready: {path}")

@@ -14,8 +14,9 @@ from tests.unit.lambda_.conftest import ACCOUNT, REGION, ROLE, RUNTIME, Lambda, 
 from tests.unit.lambda_.support import ARN, CODE, create, refused
 
 from noria.clock import SystemClock
+from noria.services.lambda_ import runtimes
 
-OTHER = "python3.9" if RUNTIME != "python3.9" else "python3.14"  # which is not installed
+OTHER = "python3.9" if RUNTIME != "python3.9" else "python3.14"
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -145,13 +146,13 @@ async def test_an_old_revision_is_not_updated(service: Lambda) -> None:
 async def test_a_dry_run_of_an_update_changes_nothing(service: Lambda) -> None:
     await create(service)
     await service.active()
-    before = await service.api.get_function(service.ctx(), function_name="f")
+    before = await service.api.get_function_configuration(service.ctx(), function_name="f")
     code = zipped({"other.py": ""})
     answer = await service.api.update_function_code(
         service.ctx(), function_name="f", zip_file=code, dry_run=True
     )
     assert answer["CodeSize"] == len(code)
-    assert await service.api.get_function(service.ctx(), function_name="f") == before
+    assert await service.api.get_function_configuration(service.ctx(), function_name="f") == before
 
 
 async def test_a_name_is_taken_once(service: Lambda) -> None:
@@ -343,11 +344,14 @@ async def test_limits_of_time_and_memory(service: Lambda) -> None:
     assert (await refused(create(service, memory_size=10_241)))[2].endswith("less than or equal to 10240")
 
 
-async def test_strict_runtimes_refuse_what_they_cannot_run_exactly(strict: Lambda) -> None:
+async def test_strict_runtimes_refuse_what_they_cannot_run_exactly(
+    strict: Lambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtimes, "find_interpreter", lambda version: None)
     await create(strict)
     code, status, text = await refused(create(strict, "g", runtime=OTHER))
     assert (code, status) == ("InvalidParameterValueException", 400)
-    assert f"{OTHER} is not installed on this machine" in text
+    assert text.startswith(f"There is no Python {OTHER.removeprefix('python')} on this machine: ")
 
 
 async def test_reset_removes_an_accounts_functions(service: Lambda, tmp_path: Path) -> None:

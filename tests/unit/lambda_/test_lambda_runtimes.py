@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.support.server import alive
+from tests.unit.lambda_.conftest import ROLE, Lambda, until, zipped
 
+from noria.clock import SystemClock
 from noria.services.lambda_ import runtimes
 from noria.services.lambda_.actions import ACTIONS
 from noria.services.lambda_.runtimes import InstallError, Interpreter, Runtimes, find_interpreter, install
 from noria.services.lambda_.service import APIS
 
 OWN = sys.version_info[:2]
+BARE = "python3.9" if OWN[1] != 9 else "python3.10"
+
+
+def installed(cache: Path, runtime: str) -> Path:
+    libraries = cache / "noria" / "runtimes" / runtime
+    (libraries / "awslambdaric").mkdir(parents=True)
+    return libraries
 
 
 def interpreter(minor: int) -> Interpreter:
@@ -74,11 +87,11 @@ async def test_an_interpreter_without_libraries_runs_nothing(machine: Path, cach
     after = Runtimes("none")
     await after.start()
     assert after.is_exact(f"python3.{minor}")
-    (row,) = [row for row in after.report() if row.runtime == f"python3.{minor}"]
+    (row,) = [row for row in await after.report() if row.runtime == f"python3.{minor}"]
     assert (row.interpreter, row.executable, row.exact) == (f"3.{minor}.1", "/real/python", True)
 
 
-def test_install_puts_the_libraries_in_place_whole(machine: Path, cache: Path) -> None:
+async def test_install_puts_the_libraries_in_place_whole(machine: Path, cache: Path) -> None:
     python = machine / "bin" / "python3.12"
     script(
         python,
@@ -90,25 +103,181 @@ def test_install_puts_the_libraries_in_place_whole(machine: Path, cache: Path) -
 esac""",
     )
     expected = cache / "noria" / "runtimes" / "python3.12"
-    assert install("3.12") == expected
-    assert install("3.12") == expected  # again, over what is there
+    assert await install("3.12") == expected
+    assert await install("3.12") == expected  # again, over what is there
     assert [path.name for path in expected.iterdir()] == ["awslambdaric"]
     assert [path.name for path in expected.parent.iterdir()] == ["python3.12"]
 
 
-def test_install_says_what_is_wrong(machine: Path) -> None:
+async def test_install_says_what_is_wrong(machine: Path) -> None:
     with pytest.raises(InstallError, match=r"there is no runtime python2\.7; there are python3\.9, "):
-        install("2.7")
+        await install("2.7")
     with pytest.raises(InstallError, match=r"no Python 3\.12 on this machine"):
-        install("3.12")
+        await install("3.12")
     python = machine / "bin" / "python3.12"
     script(
         python,
         f"""case "$*" in *pip*) echo no network >&2; exit 1 ;; *) echo '["{python}", [3, 12, 1]]' ;; esac""",
     )
     with pytest.raises(InstallError, match="pip could not install them:\nno network"):
-        install("3.12")
+        await install("3.12")
     assert list(runtimes.libraries_dir((3, 12)).parent.iterdir()) == []
+
+
+@pytest.fixture
+def bare(machine: Path, cache: Path) -> str:
+    """The runtime of an interpreter without libraries, on this machine."""
+    script(machine / "bin" / BARE, f"""echo '["/real/{BARE}", [3, {BARE.partition(".")[2]}, 1]]'""")
+    return BARE
+
+
+async def test_the_first_function_that_names_a_runtime_has_its_libraries_installed_once(
+    bare: str, cache: Path
+) -> None:
+    asked: list[str] = []
+    go = asyncio.Event()
+
+    async def installer(version: str) -> Path:
+        asked.append(version)
+        await go.wait()
+        return installed(cache, bare)
+
+    found = Runtimes("none", installer)
+    await found.start()
+    assert (
+        await found.note(bare)
+        == f"{bare} is on this machine; its libraries are installed with the first function"
+    )
+    waiting = [asyncio.create_task(found.prepare(bare)) for _ in range(2)]
+    await until(lambda: found._preparations, "it has begun")
+    waiting.append(asyncio.create_task(found.prepared(bare)))
+    await until(lambda: asked, "it was asked for")
+    assert not any(task.done() for task in waiting)
+    go.set()
+    await asyncio.gather(*waiting)
+    await found.prepare(bare)
+    assert asked == [bare.removeprefix("python")]
+    assert found.interpreter(bare).executable == f"/real/{bare}"
+    assert await found.note(bare) == ""
+
+
+async def test_libraries_that_cannot_be_installed_are_said_and_not_asked_for_again(
+    bare: str, cache: Path
+) -> None:
+    asked: list[str] = []
+
+    async def installer(version: str) -> Path:
+        asked.append(version)
+        raise InstallError("pip could not install them:\nno network")
+
+    found = Runtimes("none", installer)
+    await found.start()
+    await found.prepare(bare)
+    await found.prepare(bare)
+    version = bare.removeprefix("python")
+    assert asked == [version]
+    assert not found.is_exact(bare)
+    why = (
+        f"{bare} is on this machine, but its libraries could not be installed: pip could not install them: "
+        f"no network; noria runtimes install {version}"
+    )
+    assert await found.note(bare) == why
+    (row,) = [row for row in await found.report() if row.runtime == bare]
+    assert (row.exact, row.note) == (False, why)
+    installed(cache, bare)  # by the user
+    await found.prepare(bare)
+    assert found.is_exact(bare)
+
+
+async def test_what_is_not_on_this_machine_is_not_installed(machine: Path, cache: Path) -> None:
+    async def installer(version: str) -> Path:
+        raise AssertionError(version)
+
+    found = Runtimes("none", installer)
+    await found.start()
+    await found.prepare(BARE)
+    version = BARE.removeprefix("python")
+    assert await found.note(BARE) == (
+        f"no Python {version} on this machine: neither on the PATH nor among pyenv's versions"
+    )
+    assert not await found.is_here(BARE)
+
+
+async def test_a_server_that_stops_does_not_wait_for_an_installation(bare: str) -> None:
+    async def installer(version: str) -> Path:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    found = Runtimes("none", installer)
+    await found.start()
+    preparing = asyncio.create_task(found.prepare(bare))
+    await until(lambda: found._preparations, "it has begun")
+    await found.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await preparing
+
+
+async def test_an_installation_that_takes_too_long_is_ended_whole(machine: Path) -> None:
+    python = machine / "bin" / "python3.12"
+    script(
+        python,
+        f"""case "$*" in *pip*) /bin/sleep 299 & echo $! > {machine}/child; wait ;;
+*) echo '["{python}", [3, 12, 1]]' ;; esac""",
+    )
+    with pytest.raises(InstallError, match="pip could not install them within 0 s"):
+        await install("3.12", 0.4)
+    child = int((machine / "child").read_text())
+    await until(lambda: not alive({child}), "what pip started ended")
+
+
+@pytest.fixture(params=[False, True])
+async def lambda_service(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Lambda]:
+    """With --strict-runtimes or without."""
+    service = Lambda(tmp_path / "data", SystemClock(), strict_runtimes=request.param, isolation="none")
+    await service.start()
+    yield service
+    await service.stop()
+
+
+async def test_a_function_is_pending_while_its_runtimes_libraries_are_installed(
+    bare: str, lambda_service: Lambda
+) -> None:
+    go = asyncio.Event()
+
+    async def installer(version: str) -> Path:
+        await go.wait()
+        raise InstallError("no network")
+
+    lambda_service.api._core.runtimes._installer = installer
+    source = {"app.py": "def handler(e, c):\n    return 1\n"}
+    request = {"runtime": bare, "handler": "app.handler", "role": ROLE, "code": {"ZipFile": zipped(source)}}
+    await lambda_service.api.create_function(lambda_service.ctx(), function_name="f", **request)
+
+    async def configuration(name: str = "f") -> dict[str, Any]:
+        ctx = lambda_service.ctx()
+        found: dict[str, Any] = await lambda_service.api.get_function_configuration(ctx, function_name=name)
+        return found
+
+    await lambda_service.create(source, "g")  # of another runtime: not held up
+    await lambda_service.api.update_function_configuration(
+        lambda_service.ctx(), function_name="g", runtime=bare
+    )
+    assert (await configuration())["State"] == "Pending"
+    assert (await configuration("g"))["LastUpdateStatus"] == "InProgress"
+    go.set()
+    if lambda_service.settings.strict_runtimes:
+        for name in ("f", "g"):
+            for _ in range(500):
+                if (failed := await configuration(name))["State"] == "Failed":
+                    break
+                await asyncio.sleep(0.01)
+            assert "its libraries could not be installed: no network" in failed["StateReason"]
+    else:
+        await lambda_service.active()
+        assert await lambda_service.call() == 1
+        await until(lambda: lambda_service.logs.lines("f"), "it logged")
+        (said,) = [line for line in lambda_service.logs.lines("f") if line.startswith("NORIA ")]
+        assert f" runs {bare}: {bare} is on this machine, but its libraries could not be installed: " in said
 
 
 def test_every_operation_has_an_action_and_every_action_an_operation() -> None:

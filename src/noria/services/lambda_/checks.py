@@ -9,7 +9,7 @@ from typing import Any
 from noria.errors import AwsError, not_implemented
 from noria.services.lambda_ import errors
 from noria.services.lambda_.limits import ENVIRONMENT_BYTES, MEMORY_MB, TAGS, TIMEOUT_S
-from noria.services.lambda_.runtimes import AWS_RUNTIMES, RUNTIMES, UNKNOWN_RUNTIME, Runtimes
+from noria.services.lambda_.runtimes import AWS_RUNTIMES, RUNTIMES, UNKNOWN_RUNTIME, Runtimes, not_here
 
 # docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Reserved environment variables"
 RESERVED_VARIABLES = frozenset(
@@ -28,16 +28,16 @@ NOT_CONFIGURED = (
 )
 
 
-def check_runtime(runtimes: Runtimes, runtime: str, *, strict: bool) -> None:
-    """strict: refuse a runtime whose own interpreter is missing. Needs `runtimes.ready()`."""
+async def check_runtime(runtimes: Runtimes, runtime: str, *, strict: bool) -> None:
+    """strict: refuse a runtime whose own interpreter is missing."""
     if runtime not in RUNTIMES:
         if runtime in AWS_RUNTIMES:
             raise not_implemented(f"The runtime {runtime}")
         raise errors.invalid_parameter(UNKNOWN_RUNTIME.format(runtime))
-    if strict and not runtimes.is_exact(runtime):
+    if strict and not await runtimes.is_here(runtime):
         raise errors.invalid_parameter(
-            f"The runtime {runtime} is not installed on this machine (noria runtimes install "
-            f"{runtime.removeprefix('python')}), and this server runs functions on their exact runtime only."
+            f"There is {not_here(runtime.removeprefix('python'))}; and this server runs functions on their"
+            " exact runtime only."
         )
 
 

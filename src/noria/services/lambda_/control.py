@@ -35,14 +35,17 @@ class Control:
         belongings: Sequence[Table[Any]],
         packages: PackageStore,
         runtimes: Runtimes,
+        strict_runtimes: bool,
         pool: Pool,
         clock: Clock,
     ) -> None:
-        """belongings: records by function and qualifier, which go with the function."""
+        """belongings: records by function and qualifier, which go with the function. strict_runtimes: a
+        function whose own interpreter cannot be made ready fails."""
         self._table = table
         self._belongings = belongings
         self._packages = packages
         self._runtimes = runtimes
+        self._strict_runtimes = strict_runtimes
         self._pool = pool
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
@@ -196,6 +199,10 @@ class Control:
         try:
             await self._packages.task_root(function.code_sha256)
             await self._packages.layers_root(layers_of(function))
+            await self._runtimes.prepare(function.runtime)
+            if self._strict_runtimes and not self._runtimes.is_exact(function.runtime):
+                await self._settle(function, await self._runtimes.note(function.runtime), runs=False)
+                return
             await self._warm(function.runtime)
         except (OSError, AwsError, zipfile.BadZipFile) as error:
             log.error("%s cannot be made ready", function.version_arn, exc_info=error)
@@ -205,15 +212,18 @@ class Control:
             interpreter = self._runtimes.interpreter(function.runtime)
             self._packages.compile(function.code_sha256, interpreter.executable)
 
-    async def _settle(self, function: Function, failed: str = "") -> bool:
-        """Its build has become ready, or has not for the reason `failed`; False where it is gone."""
+    async def _settle(self, function: Function, failed: str = "", *, runs: bool = True) -> bool:
+        """Its build has become ready, or has not for the reason `failed`; False where it is gone.
+
+        runs: whether a function that was Active stays so though an update of it has failed.
+        """
         while True:
             old = await self._table.version(
                 function.account, function.region, function.name, function.version
             )
             if old is None or old.build_id != function.build_id:
                 return False
-            state = "Active" if old.state == "Active" or not failed else "Failed"
+            state = "Active" if not failed or (runs and old.state == "Active") else "Failed"
             new = msgspec.structs.replace(
                 old,
                 state=state,

@@ -60,8 +60,7 @@ class Core:
         self.pool: Pool
 
     async def check_runtime(self, runtime: str) -> None:
-        await self.runtimes.ready()
-        checks.check_runtime(self.runtimes, runtime, strict=self.strict_runtimes)
+        await checks.check_runtime(self.runtimes, runtime, strict=self.strict_runtimes)
 
     async def check_role(self, ctx: RequestContext, name: str, role: str) -> None:
         """The caller may pass the role to Lambda, and the role trusts Lambda."""

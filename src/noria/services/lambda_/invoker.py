@@ -31,8 +31,7 @@ class InvokableFunctions:
 
     async def runtimes(self) -> list[dict[str, Any]]:
         """What `noria status` shows of the interpreters: see `runtimes.RuntimeReport`."""
-        await self._runtimes.ready()
-        return [msgspec.structs.asdict(row) for row in self._runtimes.report()]
+        return [msgspec.structs.asdict(row) for row in await self._runtimes.report()]
 
     async def isolation(self) -> dict[str, Any]:
         """What keeps functions apart: see `isolation.Isolation`."""

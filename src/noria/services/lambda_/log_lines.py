@@ -12,8 +12,8 @@ def init_start(runtime: str, interpreter: str) -> str:
     return f"INIT_START Runtime Version: {name.rstrip('0123456789')}:{interpreter or version}\n"
 
 
-def nearest_runtime(runtime: str, interpreter: str) -> str:
-    return f"NORIA {runtime} is not installed on this machine: Python {interpreter} runs it instead.\n"
+def nearest_runtime(runtime: str, interpreter: str, why: str) -> str:
+    return f"NORIA Python {interpreter} runs {runtime}: {why}\n"
 
 
 def init_report(duration_ms: float, phase: str, status: str, error_type: str) -> str:

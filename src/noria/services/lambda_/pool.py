@@ -175,7 +175,7 @@ class Pool:
 
     async def _new_environment(self, function: Function) -> Environment:
         session = await self._session(function)
-        await self._runtimes.ready()
+        await self._runtimes.prepared(function.runtime)
         name = secrets.token_hex(16)
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
         mode = self._runtimes.isolation.mode
@@ -203,7 +203,8 @@ class Pool:
         interpreter = site.interpreter.text if RUNTIMES[function.runtime] else ""
         log.write(log_lines.init_start(function.runtime, interpreter))
         if not self._runtimes.is_exact(function.runtime):
-            log.write(log_lines.nearest_runtime(function.runtime, site.interpreter.text))
+            why = await self._runtimes.note(function.runtime)
+            log.write(log_lines.nearest_runtime(function.runtime, site.interpreter.text, why))
         return Environment(
             site, lambda: self._runtimes.template(function.runtime), log, self._memory, self._clock
         )

@@ -1,17 +1,22 @@
 """The runtimes that functions may name, and the interpreters of this machine that run them.
 
 A runtime is a row of `RUNTIMES`. Noria's own interpreter has awslambdaric and boto3 installed. Another one is
-usable once `install` has put them into the cache directory, for that version.
+usable once `install` has put them into the cache directory, for that version: the user does so, or the server
+in the background, when the first function names the runtime.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -20,14 +25,19 @@ from noria.config import IsolationMode, cache_dir
 from noria.services.lambda_.isolation import Isolation, find_isolation
 from noria.services.lambda_.template import Template
 
+log = logging.getLogger(__name__)
+
 Version = tuple[int, int]
+Installer = Callable[[str], Awaitable[Path]]
 
 RUNTIMES: dict[str, Version | None] = {f"python3.{minor}": (3, minor) for minor in range(9, 15)}
 RUNTIMES["provided.al2023"] = None  # the package brings its own: an executable named bootstrap
 OWN: Version = sys.version_info[:2]
 LIBRARIES = ("awslambdaric", "boto3")  # what AWS's managed Python runtimes offer
 PROBE_TIMEOUT_S = 10.0
-INSTALL_TIMEOUT_S = 600.0
+INSTALL_TIMEOUT_S = 600.0  # of the user's command
+WAITED_FOR_S = 120.0  # of the server's: functions are Pending meanwhile
+ERROR_CHARS = 300  # of what pip says, where it goes into a function's log
 PROBE = "import sys, json; print(json.dumps([sys.executable, list(sys.version_info[:3])]))"
 
 # What AWS answers for a runtime that it does not have; the list is its own, in its order.
@@ -59,12 +69,14 @@ class Interpreter(msgspec.Struct, frozen=True):
 
 
 class RuntimeReport(msgspec.Struct, frozen=True):
-    """A runtime as `noria status` shows it. exact: whether the interpreter is of the version it names."""
+    """A runtime as `noria status` shows it. exact: whether the interpreter is of the version it names; note:
+    why not."""
 
     runtime: str
     interpreter: str
     executable: str
     exact: bool
+    note: str
 
 
 def own_interpreter() -> Interpreter:
@@ -109,56 +121,77 @@ def find_interpreter(version: Version) -> tuple[str, tuple[int, int, int]] | Non
     return None
 
 
-def install(version: str) -> Path:
+async def install(version: str, timeout_s: float = INSTALL_TIMEOUT_S) -> Path:
     """Put awslambdaric and boto3 where functions of e.g. "3.12" find them. Raises InstallError.
 
-    Takes a download (pip's cache is used), so it is the user's command and never the server's.
+    Takes a download, if pip has not cached it.
     """
     wanted = RUNTIMES.get(f"python{version}")
     if wanted is None:
         raise InstallError(f"there is no runtime python{version}; there are {', '.join(RUNTIMES)}")
-    found = find_interpreter(wanted)
+    found = await asyncio.to_thread(find_interpreter, wanted)
     if found is None:
-        raise InstallError(
-            f"no Python {version} on this machine: neither on the PATH nor among pyenv's versions"
-        )
+        raise InstallError(not_here(version))
     final = libraries_dir(wanted)
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=final.parent, prefix=".", ignore_cleanup_errors=True) as scratch:
         new = Path(scratch) / "new"
-        pip = [
-            found[0],
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--quiet",
-            "--target",
-            str(new),
-        ]
-        try:
-            subprocess.run(
-                [*pip, *LIBRARIES], check=True, timeout=INSTALL_TIMEOUT_S, capture_output=True, text=True
-            )
-        except subprocess.CalledProcessError as error:
-            raise InstallError(f"pip could not install them:\n{error.stderr.strip()}") from error
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InstallError(f"pip could not install them: {error}") from error
+        await _pip_install(found[0], new, timeout_s)
         if final.exists():
             final.rename(Path(scratch) / "old")
         new.rename(final)
     return final
 
 
+def not_here(version: str) -> str:
+    return f"no Python {version} on this machine: neither on the PATH nor among pyenv's versions"
+
+
+async def _pip_install(executable: str, target: Path, timeout_s: float) -> None:
+    options = ("--disable-pip-version-check", "--no-input", "--quiet", "--target", str(target))
+    try:
+        pip = await asyncio.create_subprocess_exec(
+            executable,
+            *("-m", "pip", "install", *options, *LIBRARIES),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # what it builds is ended with it
+        )
+    except OSError as error:
+        raise InstallError(f"pip could not install them: {error}") from error
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, said = await pip.communicate()
+    except TimeoutError as error:
+        raise InstallError(f"pip could not install them within {timeout_s:.0f} s") from error
+    finally:
+        if pip.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pip.pid, signal.SIGKILL)
+            await pip.wait()
+    if pip.returncode:
+        raise InstallError(f"pip could not install them:\n{said.decode(errors='replace').strip()}")
+
+
+async def _install_soon(version: str) -> Path:
+    return await install(version, WAITED_FOR_S)
+
+
 class Runtimes:
     """The interpreters found, and a template process of each that is in use."""
 
-    def __init__(self, isolation: IsolationMode = "auto") -> None:
+    def __init__(self, isolation: IsolationMode = "auto", installer: Installer = _install_soon) -> None:
+        """installer: puts the libraries of a version (``3.12``) into their place; raises InstallError."""
         self._wanted = isolation
+        self._installer = installer
         self._isolation: Isolation | None = None
         self._interpreters: dict[Version, Interpreter] = {OWN: own_interpreter()}
         self._templates: dict[Interpreter, Template] = {}
         self._discovery: asyncio.Task[None] | None = None
+        self._lookups: dict[Version, asyncio.Task[tuple[str, tuple[int, int, int]] | None]] = {}
+        self._preparations: dict[Version, asyncio.Task[None]] = {}
+        self._failures: dict[Version, str] = {}
 
     async def start(self) -> None:
         """Raises IsolationError where a mode of isolation was asked for that is not possible."""
@@ -180,10 +213,77 @@ class Runtimes:
     async def _discover(self) -> None:
         self._isolation = await find_isolation(self._wanted)
         for version in RUNTIMES.values():
-            if version not in {OWN, None} and _installed(version):
-                found = await asyncio.to_thread(find_interpreter, version)
-                if found is not None:
-                    self._interpreters[version] = Interpreter(*found, str(libraries_dir(version)))
+            if version is not None and version != OWN and _installed(version):
+                await self._use(version)
+
+    async def _use(self, version: Version) -> None:
+        """Its libraries are there."""
+        found = await self._find(version)
+        if found is not None:
+            self._interpreters[version] = Interpreter(*found, str(libraries_dir(version)))
+
+    async def _find(self, version: Version) -> tuple[str, tuple[int, int, int]] | None:
+        """This machine's interpreter of a version, with libraries or without; looked for once."""
+        if version not in self._lookups:
+            self._lookups[version] = asyncio.create_task(asyncio.to_thread(find_interpreter, version))
+        return await asyncio.shield(self._lookups[version])
+
+    async def is_here(self, runtime: str) -> bool:
+        """Whether the machine has the runtime's own interpreter."""
+        await self.ready()
+        version = RUNTIMES[runtime]
+        return version is None or self.is_exact(runtime) or await self._find(version) is not None
+
+    async def prepare(self, runtime: str) -> None:
+        """Make the runtime's own interpreter usable, if the machine has it: install its libraries, once.
+
+        However that ends, `interpreter` runs the runtime then, and `note` says why it is another one.
+        """
+        await self.ready()
+        version = RUNTIMES[runtime]
+        if version is None or version in self._interpreters:
+            return
+        if version not in self._preparations:
+            self._preparations[version] = asyncio.create_task(self._prepare(version))
+        await self.prepared(runtime)
+        if version in self._failures and _installed(version):  # by the user, since
+            await self._use(version)
+
+    async def prepared(self, runtime: str) -> None:
+        """Return once nothing is being installed for the runtime."""
+        await self.ready()
+        version = RUNTIMES[runtime]
+        if version is not None and (preparation := self._preparations.get(version)) is not None:
+            await asyncio.shield(preparation)
+
+    async def _prepare(self, version: Version) -> None:
+        if await self._find(version) is None:
+            return
+        text = f"3.{version[1]}"
+        log.info("the libraries of python%s are being installed", text)
+        try:
+            await self._installer(text)
+        except (InstallError, OSError) as error:
+            said = " ".join(str(error).split())[:ERROR_CHARS]
+            self._failures[version] = (
+                f"python{text} is on this machine, but its libraries could not be installed: {said};"
+                f" noria runtimes install {text}"
+            )
+            log.warning("%s", self._failures[version])
+        else:
+            await self._use(version)
+
+    async def note(self, runtime: str) -> str:
+        """Why another interpreter runs the runtime; "" where its own does."""
+        version = RUNTIMES[runtime]
+        if version is None or self.is_exact(runtime):
+            return ""
+        text = f"3.{version[1]}"
+        if version in self._failures:
+            return self._failures[version]
+        if await self._find(version) is None:
+            return not_here(text)
+        return f"python{text} is on this machine; its libraries are installed with the first function"
 
     def is_exact(self, runtime: str) -> bool:
         version = RUNTIMES[runtime]
@@ -210,20 +310,29 @@ class Runtimes:
             template.start()
         return template
 
-    def report(self) -> list[RuntimeReport]:
+    async def report(self) -> list[RuntimeReport]:
+        await self.ready()
         rows = []
         for runtime, version in RUNTIMES.items():
             if version is None:
-                rows.append(RuntimeReport(runtime, "", "the package's bootstrap", True))
+                rows.append(RuntimeReport(runtime, "", "the package's bootstrap", True, ""))
                 continue
-            interpreter = self.interpreter(runtime)
-            rows.append(
-                RuntimeReport(runtime, interpreter.text, interpreter.executable, self.is_exact(runtime))
-            )
+            used = self.interpreter(runtime)
+            exact, note = self.is_exact(runtime), await self.note(runtime)
+            rows.append(RuntimeReport(runtime, used.text, used.executable, exact, note))
         return rows
 
+    async def stop_preparing(self) -> None:
+        """What waits for an installation is cancelled with it; the next start begins it again."""
+        for preparation in self._preparations.values():
+            preparation.cancel()
+        if self._preparations:
+            await asyncio.wait(self._preparations.values())
+
     async def stop(self) -> None:
-        if self._discovery is not None:
-            self._discovery.cancel()
+        await self.stop_preparing()
+        for task in (self._discovery, *self._lookups.values()):
+            if task is not None:
+                task.cancel()
         await asyncio.gather(*(template.close() for template in self._templates.values()))
         self._templates.clear()

@@ -67,7 +67,13 @@ class LambdaService:
             clock, roles, logs, core.runtimes, core.packages, endpoint_url, settings.data_dir / "tmp"
         )
         self._control = core.control = Control(
-            core.functions, [*core.belongings, core.urls], core.packages, core.runtimes, self._pool, clock
+            core.functions,
+            [*core.belongings, core.urls],
+            core.packages,
+            core.runtimes,
+            core.strict_runtimes,
+            self._pool,
+            clock,
         )
         concurrency = Concurrency(store.records, core.functions, self._pool)
         self._events = AsyncInvoker(core, concurrency)
@@ -107,6 +113,7 @@ class LambdaService:
         self._events.stop_taking()
         await self._pool.stop(STOP_GRACE_S)
         await self._events.stop()
+        await self._core.runtimes.stop_preparing()
         await self._control.stop()
         await self._core.runtimes.stop()
 
