@@ -11,7 +11,7 @@ from noria.services.sqs import batch, errors, message, receipt
 from noria.services.sqs.core import Core
 from noria.services.sqs.limits import MAX_MESSAGE_BYTES, MAX_VISIBILITY_TIMEOUT_S
 from noria.services.sqs.queue import Queue
-from noria.store.messages import Receipt
+from noria.store.messages import NewMessage, Receipt
 
 AttributeMap = Mapping[str, Mapping[str, Any]]
 
@@ -81,8 +81,14 @@ class MessageOperations(Core):
             for one, (message_id, sequence) in zip(sent, accepted, strict=True):
                 one.answer["MessageId"] = message_id  # of a duplicate, the first one's
                 one.answer["SequenceNumber"] = message.sequence_number(sequence)
+            self._wake(queue, rows)
         else:
+            # Who is woken looks once the messages are in, and needn't wait for them to be durable: to be
+            # handled and then sent again, where a power loss comes in between, is what "at least once" says.
+            self._wake(queue, rows)
             await self._standard.send(queue.record.messages, rows, now_ms)
+
+    def _wake(self, queue: Queue, rows: Sequence[NewMessage]) -> None:
         if self._polls.any(queue.arn):
             for row in rows:
                 self._polls.wake_at(queue.arn, row.visible_at_ms)
