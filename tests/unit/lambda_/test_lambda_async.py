@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.unit.lambda_.conftest import ACCOUNT, REGION, Lambda, until
+from tests.unit.lambda_.conftest import ACCOUNT, REGION, RUNTIME, Lambda, until
 
 from noria.clock import ManualClock
 from noria.errors import AwsError
@@ -205,3 +205,28 @@ def test_a_client_context_is_one_line_of_json() -> None:
     for bad in ("%%%", base64.b64encode(b"[1]").decode(), base64.b64encode(b"{").decode()):
         with pytest.raises(AwsError, match="Client context must be a valid Base64-encoded JSON object"):
             parse_client_context(bad)
+
+
+async def test_an_event_whose_environment_is_killed_is_tried_again(
+    timed: tuple[Lambda, ManualClock], tmp_path: Path
+) -> None:
+    service, clock = timed
+    await service.create(
+        "import time\n"
+        "def handler(event, context):\n"
+        "    with open(event, 'a') as file:\n        file.write('x\\n')\n"
+        "    with open(event) as file:\n        time.sleep(60 if len(file.readlines()) == 1 else 0)\n",
+        name="slow",
+        timeout=100,
+    )
+    file = tmp_path / "slow"
+    await service.invoke(str(file), name="slow", invocation_type="Event")
+    await until(lambda: attempts(file), "the first attempt")
+    template = service.api._core.runtimes.template(RUNTIME)._process
+    assert template is not None
+    template.kill()
+    await settled(service)
+    clock.advance(60)
+    await until(lambda: len(attempts(file)) == 2, "the second attempt")
+    await settled(service)
+    assert await waiting(service) == 0

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests.unit.lambda_.conftest import ISOLATIONS, RUNTIME, Lambda, until
+
+from noria.services.lambda_.processes import runtime_process
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -27,10 +30,10 @@ def handler(event, context):
             if event["closes_output"]:
                 os.close(1)
                 os.close(2)
-            os.write(write, b"begun")
             os.execv("/bin/sleep", [event["name"], "300"])
         os._exit(0)
-    os.read(read, 20)
+    os.close(write)
+    os.read(read, 1)  # until it is executed, which closes its end
     if event["exits"]:
         os._exit(1)
 """
@@ -223,3 +226,18 @@ async def test_a_killed_server_leaves_no_process(tmp_path: Path, name: str, isol
         server.kill()
         server.wait()
         await until(lambda: not is_running(name) and not is_running(f"{name}-f"), "both ended")
+
+
+@linux_only
+async def test_an_invocation_that_finds_its_environment_dying_is_answered(isolated: Lambda) -> None:
+    """The process's connection is lost before its end is known; many times, as it is a matter of moments."""
+    await isolated.create("def handler(e, c):\n    return e\n")
+    for number in range(30):
+        assert await isolated.call(number) == number
+        (fleet,) = isolated.api._pool._fleets.values()
+        process = fleet.idle[0]._process
+        assert process is not None
+        os.kill(runtime_process(process.pid.result()), signal.SIGKILL)
+        await asyncio.sleep(0.0005 * (number % 5))
+        answer = await isolated.invoke("next")  # at worst the event was already on its way to it
+        assert answer["Payload"] == b'"next"' or b"Runtime.ExitError" in answer["Payload"]

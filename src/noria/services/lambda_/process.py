@@ -136,6 +136,11 @@ class RuntimeProcess:
             self.initialised.set_result(None)
         self._send()
 
+    def withdraw(self, answer: Callable[[Headers, bytes], None]) -> None:
+        """It ends, which takes a while to be known: an invocation that comes now has not reached it."""
+        if self._send_event == answer:
+            self._send_event = None
+
     def answered(self, request_id: str, body: bytes, error_type: str | None) -> bool:
         if self._answer is None or self._answer.done() or request_id != self._running_id:
             return False

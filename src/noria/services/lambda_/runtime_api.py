@@ -37,6 +37,9 @@ class Runtime(Protocol):
     def next(self, answer: Callable[[Sequence[tuple[str, str]], bytes], None]) -> None:
         """The process is ready: call `answer` with an invocation's headers and event once there is one."""
 
+    def withdraw(self, answer: Callable[[Sequence[tuple[str, str]], bytes], None]) -> None:
+        """Whoever was ready by that `answer` is no longer there."""
+
     def answered(self, request_id: str, body: bytes, error_type: str | None) -> bool:
         """The result, or with `error_type` the error document; False where no such invocation runs."""
 
@@ -124,6 +127,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._api.forget(self)
+        self._runtime.withdraw(self._send_event)
 
     def abort(self) -> None:
         self._transport.abort()
