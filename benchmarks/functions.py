@@ -67,14 +67,16 @@ def create_role(server: Server) -> str:
     return arn
 
 
-def create_function(lambda_client: Any, name: str, handler: str, role_arn: str) -> None:
+def create_function(
+    lambda_client: Any, name: str, handler: str, role_arn: str, code: bytes | None = None
+) -> None:
     """Return once it is Active, as a client that waits for it would."""
     lambda_client.create_function(
         FunctionName=name,
         Runtime=f"python{sys.version_info.major}.{sys.version_info.minor}",
         Handler=f"function.{handler}",
         Role=role_arn,
-        Code={"ZipFile": package()},
+        Code={"ZipFile": code or package()},
         Timeout=30,
     )
 

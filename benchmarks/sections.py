@@ -6,16 +6,17 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from benchmarks import triggers
+from benchmarks import environments, triggers
 from benchmarks.functions import create_function, create_role, create_trigger, wait_until
 from benchmarks.load import percentile, post
 from benchmarks.policy import evaluation_s
+from benchmarks.processes import pss_mb, tree
 from benchmarks.servers import EPHEMERAL, LIMIT, MINISTACK, NORIA, BenchmarkError, Contender, Server
 
 CONNECTIONS = 32
@@ -67,25 +68,6 @@ def memory(server: Server, _plan: Plan) -> Figures:
     return {"idle": idle, "one_function": pss_mb(server.process.pid)}
 
 
-def pss_mb(pid: int) -> float:
-    """Of a process and all below it; pages that several share count once in sum (proportional set size)."""
-    return sum(_pss_bytes(each) for each in _tree(pid)) / 1e6
-
-
-def _pss_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) << 10
-    return 0
-
-
-def _tree(pid: int) -> Iterator[int]:
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _tree(int(child))
-
-
 def send(server: Server, plan: Plan) -> Figures:
     queue_url = f"{server.url}/"
     if server.contender is not LIMIT:
@@ -106,7 +88,7 @@ def send(server: Server, plan: Plan) -> Figures:
 def cpu_s(pid: int) -> float:
     """What a process and all below it have used so far, in user space and in the kernel."""
     ticks = 0
-    for each in _tree(pid):
+    for each in tree(pid):
         fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -140,6 +122,15 @@ def cold(server: Server, _plan: Plan) -> Figures:
         lambda_client.delete_function(FunctionName=name)
         samples_ms.append(took_ms)
     return {"cold_p50": percentile(samples_ms, 50), "cold_max": max(samples_ms)}
+
+
+def deploy(server: Server, _plan: Plan) -> Figures:
+    return {"deploy": environments.deploy_ms(server, environments.large_package())}
+
+
+def crowd(server: Server, _plan: Plan) -> Figures:
+    took_s, environment_mb = environments.crowd(server)
+    return {"crowd": took_s, "environment": environment_mb}
 
 
 def _invoke(lambda_client: Any, function: str, number: int) -> tuple[float, Any]:
@@ -213,6 +204,8 @@ SECTIONS = {
     "send": Section((NORIA, EPHEMERAL, MINISTACK, LIMIT), send, pinned=True),
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
     "cold": Section((NORIA, MINISTACK), cold),
+    "deploy": Section((NORIA, MINISTACK), deploy),
+    "crowd": Section((NORIA,), crowd),
     "trigger": Section((NORIA, MINISTACK), trigger),
     "drain": Section((NORIA, MINISTACK), drain),
     "drain-large": Section((NORIA,), drain_large),
