@@ -45,9 +45,13 @@ def test_functions_whose_creator_left_become_active(server: ServerProcess, aws: 
             },
         )
 
-    def created() -> list[str]:
+    def states() -> list[str]:
         pages = aws.functions.get_paginator("list_functions").paginate()
-        return [f["State"] for page in pages for f in page["Functions"] if f["FunctionName"] in names]
+        created = {function["FunctionName"] for page in pages for function in page["Functions"]}
+        return [
+            aws.functions.get_function_configuration(FunctionName=name)["State"]
+            for name in names
+            if name in created
+        ]
 
-    eventually(lambda: len(created()) == CLIENTS, "all were created")
-    eventually(lambda: set(created()) == {"Active"}, "all became Active")
+    eventually(lambda: states() == ["Active"] * CLIENTS, "all were created and became Active")
