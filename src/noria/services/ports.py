@@ -41,6 +41,9 @@ class RoleDirectory(Protocol):
 
     async def role(self, role_arn: str) -> RoleView | None: ...
 
+    def generation(self) -> int:
+        """Grows whenever any role may have changed."""
+
     async def policy_document(self, policy_arn: str, account: str) -> str | None:
         """The JSON of a managed policy that `account` may use: its own or AWS's."""
 
@@ -88,6 +91,9 @@ class Roles(Protocol):
 
         conditions: the condition keys that all of its requests have, and their values.
         """
+
+    async def is_outlived(self, role_arn: str, session: RoleSession) -> bool:
+        """Whether another role has taken the name of the one that the session is of. Cheap."""
 
 
 class Permissions(Protocol):

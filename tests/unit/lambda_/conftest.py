@@ -36,6 +36,7 @@ class FakeRoles:
 
     def __init__(self) -> None:
         self.distrusting: set[str] = set()
+        self.role_id = "AROA"
         self.lifetime_s = 3600.0
         self.assumed: list[tuple[str, str, str]] = []
 
@@ -54,10 +55,13 @@ class FakeRoles:
             return None
         self.assumed.append((role_arn, service_principal, session_name))
         principal = Principal(
-            "assumed-role", ACCOUNT, f"{role_arn}/{session_name}", "AROA:x", "Activity25Role"
+            "assumed-role", ACCOUNT, f"{role_arn}/{session_name}", f"{self.role_id}:x", "Activity25Role"
         )
         expires_at_ms = int((time.time() + self.lifetime_s) * 1000)
         return RoleSession(f"ASIA{len(self.assumed)}", "secret", "token", expires_at_ms, principal)
+
+    async def is_outlived(self, role_arn: str, session: RoleSession) -> bool:
+        return session.principal.user_id != f"{self.role_id}:x"
 
 
 class FakePermissions:

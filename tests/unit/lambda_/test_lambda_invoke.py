@@ -259,3 +259,15 @@ async def test_a_packages_modules_are_compiled_once_and_not_at_every_cold_start(
 
     await until(compiled, "it is compiled")
     assert await service.call() == [*compiled(), True]
+
+
+async def test_a_role_made_anew_is_the_next_requests(service: Lambda) -> None:
+    """Sessions of the one that was deleted may nothing."""
+    await service.create("import os\ndef handler(e, c):\n    return os.environ['AWS_ACCESS_KEY_ID']\n")
+    first = await service.call()
+    assert await service.call() == first
+    service.roles.role_id = "AROANEW"
+    second = await service.call()
+    assert second != first
+    assert await service.call() == second
+    assert service.api.functions.environments(f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f") == 1

@@ -310,3 +310,14 @@ async def test_a_role_may_trust_a_service_for_one_function_or_account(
     arn = await world.role("R", trusting(Service=LAMBDA) | {"Condition": condition})
     assert await world.sessions.trusts(arn, LAMBDA, FUNCTION) is trusted
     assert (await world.sessions.assume(arn, LAMBDA, "producer", FUNCTION) is not None) is trusted
+
+
+async def test_a_session_is_outlived_once_another_role_has_its_roles_name(world: World) -> None:
+    arn = await world.role("R", trusting(Service=LAMBDA))
+    session = await world.sessions.assume(arn, LAMBDA, "producer", FUNCTION)
+    assert session is not None
+    assert not await world.sessions.is_outlived(arn, session)
+    await world.iam.delete_role(world.ctx(), role_name="R")
+    assert not await world.sessions.is_outlived(arn, session)
+    await world.role("R", trusting(Service=LAMBDA))
+    assert await world.sessions.is_outlived(arn, session)

@@ -304,6 +304,19 @@ async def test_a_session_is_renewed_before_it_ends(world: World) -> None:
     assert world.sessions == 3
 
 
+async def test_a_role_made_anew_polls_next(world: World) -> None:
+    await world.create()
+    await settle()
+    before = world.sessions
+    world.clock.advance(20)
+    await settle()
+    assert world.sessions == before
+    world.role_id = "AROANEW"
+    world.clock.advance(20)
+    await settle()
+    assert world.sessions == before + 1
+
+
 async def test_a_disabled_mapping_takes_nothing_and_an_enabled_one_goes_on(world: World) -> None:
     uuid = (await world.create())["UUID"]
     await settle()

@@ -97,6 +97,7 @@ class World:
         self.invoked: list[str] = []
         self.rights = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
         self.sessions = 0
+        self.role_id = "AROA"
         self.deleted_in: list[int] = []  # sizes of DeleteMessageBatch requests
         self.api = self.make_api()
 
@@ -167,8 +168,11 @@ class World:
         self.sessions += 1
         name = role_arn.rsplit("/", 1)[1]
         arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session_name}"
-        principal = Principal("assumed-role", ACCOUNT, arn, f"AROA:{session_name}", name)
+        principal = Principal("assumed-role", ACCOUNT, arn, f"{self.role_id}:{session_name}", name)
         return RoleSession("ASIA", "secret", "token", self.clock.now_ms() + 3_600_000, principal)
+
+    async def is_outlived(self, role_arn: str, session: RoleSession) -> bool:
+        return not session.principal.user_id.startswith(f"{self.role_id}:")
 
     async def require(
         self, ctx: RequestContext, action: str, resource: str, conditions: Mapping[str, str] | None = None

@@ -127,6 +127,7 @@ class Pool:
             self._check_emptied(fleet)
 
     async def _invoke_in(self, fleet: _Fleet, function: Function, work: Work) -> Outcome:
+        await self._check_session(function)
         while True:
             environment = self._take_idle(fleet) or await self._create(function)
             fleet.busy.add(environment)
@@ -149,8 +150,19 @@ class Pool:
             self._end(environment)
         return None
 
+    async def _check_session(self, function: Function) -> None:
+        """Sessions of a role that was deleted and made anew may nothing; the next ones are the new role's."""
+        key = (function.arn, function.build_id)
+        session = self._sessions.get(key)
+        if session is not None and await self._roles.is_outlived(function.role, session):
+            self._sessions.pop(key, None)
+
     def _is_stale(self, environment: Environment) -> bool:
-        """Whether its credentials may expire while an invocation runs."""
+        """Whether its credentials may expire while an invocation runs, or are of a role that is gone."""
+        function = environment.site.function
+        session = self._sessions.get((function.arn, function.build_id))
+        if session is None or session.principal.user_id != environment.site.session.principal.user_id:
+            return True
         left_ms = environment.site.session.expires_at_ms - self._clock.now_ms()
         return left_ms < CREDENTIALS_MARGIN_S * 1000
 

@@ -8,9 +8,11 @@ from noria.auth.credentials import Credentials, SessionCredentials
 from noria.clock import Clock
 from noria.context import Principal, service_principal
 from noria.services.ports import RoleDirectory, RolePermissions, RoleSession, RoleView
+from noria.store.cache import GenerationCache
 
 ASSUME_ROLE = "sts:AssumeRole"
 SERVICE_SESSION_S = 12 * 3600  # the longest that a role's session can be; its environment asks again before
+ROLES_CACHED = 1024  # one account's quota
 
 
 def session_principal(
@@ -55,6 +57,7 @@ class RoleSessions:
         self._credentials = credentials
         self._permissions = permissions
         self._clock = clock
+        self._ids: GenerationCache[str, str] = GenerationCache(directory.generation, ROLES_CACHED)
 
     async def trusts(self, role_arn: str, service_principal_name: str, source_arn: str) -> bool:
         return await self._trusting(role_arn, service_principal_name, source_arn) is not None
@@ -73,6 +76,17 @@ class RoleSessions:
         principal = session_principal(role, session_name, conditions=conditions)
         issued = self._credentials.issue(principal, self._clock.now_ms(), SERVICE_SESSION_S)
         return _session(issued, principal)
+
+    async def is_outlived(self, role_arn: str, session: RoleSession) -> bool:
+        role_id = self._ids.get(role_arn)
+        if role_id is None:
+            generation = self._ids.generation
+            role = await self._directory.role(role_arn)
+            if role is None:
+                return False
+            role_id = role.role_id
+            self._ids.put(role_arn, role_id, generation)
+        return role_id != session.principal.user_id.partition(":")[0]
 
     async def _trusting(self, role_arn: str, service: str, source_arn: str) -> RoleView | None:
         role = await self._directory.role(role_arn)

@@ -127,7 +127,8 @@ class Source:
         if self._session is not None:
             assumed_arn, session = self._session
             left_ms = session.expires_at_ms - self._clock.now_ms()
-            if assumed_arn == role_arn and left_ms > limits.SESSION_RENEWAL_MS:
+            lasts = assumed_arn == role_arn and left_ms > limits.SESSION_RENEWAL_MS
+            if lasts and not await self._roles.is_outlived(role_arn, session):
                 return session.principal
         assumed = await self._roles.assume(
             role_arn, LAMBDA_SERVICE_PRINCIPAL, self._session_name, self._function_arn
