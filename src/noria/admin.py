@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/_noria/"
 SERVICE = "noria"  # of the credential scope
+GONE = {"QueueDoesNotExist", "ResourceNotFoundException"}
+
 Reset = Callable[[str], Awaitable[None]]
 
 
@@ -135,26 +137,25 @@ class Admin:
             "sqs-queue", "sqs", "ListQueues", "QueueUrls", "NextToken"
         ):
             for url in urls:
-                visible, in_flight, delayed = await self._counts(account, region, url)
+                params = {"queue_url": url, "attribute_names": list(COUNTS)}
+                found = await self._listed(account, region, "sqs", "GetQueueAttributes", params)
+                if found is None:
+                    continue
+                visible, in_flight, delayed = (int(found["Attributes"][name]) for name in COUNTS)
                 name = url.rpartition("/")[2]
                 yield {
                     "account": account, "region": region, "name": name,
                     "visible": visible, "in_flight": in_flight, "delayed": delayed,
                 }  # fmt: skip
 
-    async def _counts(self, account: str, region: str, url: str) -> tuple[int, ...]:
-        params = {"queue_url": url, "attribute_names": list(COUNTS)}
-        answer = await self._call(root_principal(account), region, "sqs", "GetQueueAttributes", params)
-        return tuple(int(answer["Attributes"][name]) for name in COUNTS)
-
     async def _functions(self) -> AsyncIterator[dict[str, Any]]:
         pages = self._pages("lambda-function", "lambda", "ListFunctions", "Functions", "NextMarker")
         async for account, region, functions in pages:
             for function in functions:
                 params = {"function_name": function["FunctionName"]}
-                found = await self._call(
-                    root_principal(account), region, "lambda", "GetFunctionConfiguration", params
-                )
+                found = await self._listed(account, region, "lambda", "GetFunctionConfiguration", params)
+                if found is None:
+                    continue
                 yield {
                     "account": account, "region": region, "name": function["FunctionName"],
                     "runtime": function["Runtime"], "state": found["State"],
@@ -172,6 +173,20 @@ class Admin:
                     "queue": mapping["EventSourceArn"], "function": mapping["FunctionArn"],
                     "state": mapping["State"], "last_processing_result": mapping.get("LastProcessingResult"),
                 }  # fmt: skip
+
+    async def _listed(
+        self, account: str, region: str, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """More of what was listed; None where it was deleted since."""
+        try:
+            found: Mapping[str, Any] = await self._call(
+                root_principal(account), region, service, operation, params
+            )
+        except AwsError as error:
+            if error.code not in GONE:
+                raise
+            return None
+        return found
 
     async def _pages(
         self, kind: str, service: str, operation: str, member: str, token: str

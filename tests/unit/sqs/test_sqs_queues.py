@@ -29,12 +29,21 @@ async def test_a_queue_has_the_url_and_arn_of_aws(sqs: SqsClient) -> None:
 async def test_a_queue_is_found_by_any_host_and_by_its_bare_name(sqs: SqsClient) -> None:
     await sqs.queue("q")
     for url in (
-        "https://sqs.eu-west-1.amazonaws.com/000000000000/q",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/q",
+        "https://us-east-1.queue.amazonaws.com/000000000000/q",
         "q",
         "http://127.0.0.1:1/000000000000/q/",
     ):
         await sqs.send(url, "m")
-    assert len(await sqs.receive("q")) == 3
+    assert len(await sqs.receive("q")) == 4
+
+
+@pytest.mark.parametrize("host", ["sqs.eu-west-1.amazonaws.com", "eu-west-1.queue.amazonaws.com:443"])
+async def test_the_address_of_another_region_of_aws_is_none_of_this_one(sqs: SqsClient, host: str) -> None:
+    await sqs.queue("q")
+    url = f"https://{host}/000000000000/q"
+    text = f"The address {url} is not valid for this endpoint."
+    assert await refused(sqs.send(url, "m")) == ("InvalidAddress", "InvalidAddress", 404, text)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,12 @@ class Queue(msgspec.Struct, frozen=True):
     mark: bytes
 
 
+# Where AWS's own queues are: of another region's host, it says that the address is none of this endpoint's.
+AWS_HOST = re.compile(
+    r"https?://(?:sqs(?:-fips)?\.([a-z0-9-]+)|([a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?(?=[:/])"
+)
+
+
 def arn_of(account: str, region: str, name: str) -> str:
     return f"arn:aws:sqs:{region}:{account}:{name}"
 
@@ -122,6 +128,9 @@ class Queues:
         if not queue_url:
             raise errors.missing_parameter("QueueUrl")
         account, name = split_url(ctx, queue_url)
+        host = AWS_HOST.match(queue_url)
+        if host is not None and ctx.region not in host.groups():
+            raise errors.invalid_address(queue_url)
         if not (account.isascii() and account.isdigit() and len(account) == 12 and name):
             raise errors.invalid_address(queue_url)
         queue = await self.get(account, ctx.region, name)
