@@ -56,6 +56,7 @@ class Shape:
         self.required: frozenset[str] = frozenset(definition.get("required", ()))
         self.payload: str = definition.get("payload", "")
         self.flattened: bool = definition.get("flattened", False)
+        self.eventstream: bool = definition.get("eventstream", False)
         self.exception: bool = definition.get("exception", False)
         self.error: Mapping[str, Any] = definition.get("error", {})
         self.min: float | None = definition.get("min")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from noria.errors import AwsError
 from noria.http.types import Request, Response
-from noria.protocol import jsonvalues
+from noria.protocol import eventstream, jsonvalues
 from noria.protocol.codec import Route
 from noria.protocol.errors import serialization, unknown_operation
 from noria.protocol.models import Member, Operation, ServiceModel, Shape
@@ -147,9 +147,11 @@ class RestJsonCodec:
         in_headers = [(m.name, m.wire_name) for m in shape.members.values() if m.location == "header"]
         status_name = next((m.name for m in shape.members.values() if m.location == "statusCode"), "")
         write_body = self._body_writer(shape)
+        streams = bool(shape.payload) and shape.members[shape.payload].shape.eventstream
+        content_type = eventstream.CONTENT_TYPE if streams else "application/json"
 
         def encode(result: Mapping[str, Any]) -> Response:
-            headers = [("Content-Type", "application/json")]
+            headers = [("Content-Type", content_type)]
             for name, header in in_headers:
                 value = result.get(name)
                 if value is not None:
@@ -163,6 +165,8 @@ class RestJsonCodec:
         if payload:
             if shape.members[payload].shape.type == "blob":
                 return lambda result: result.get(payload) or b""
+            if shape.members[payload].shape.eventstream:
+                return lambda result: eventstream.encoded(result.get(payload) or ())
             write = self._writers.members(shape.members[payload].shape.members.values())
             return lambda result: jsonvalues.encode(write(result.get(payload) or {}))
         in_body = [m for m in shape.members.values() if not m.location]

@@ -126,6 +126,7 @@ ACTIONS: dict[str, Action] = {
     **_of_nothing("ListFunctions", "GetAccountSettings", "ListLayers", "ListLayerVersions"),
     "CreateFunction": Action("lambda:CreateFunction", _function, _creation, also=_with_tags),
     "Invoke": Action("lambda:InvokeFunction", _qualified),
+    "InvokeWithResponseStream": Action("lambda:InvokeFunction", _qualified),
     "AddPermission": Action("lambda:AddPermission", _qualified, _principal),
     "TagResource": Action("lambda:TagResource", _tagged, _tags),
     "UntagResource": Action("lambda:UntagResource", _tagged, _tag_keys),

@@ -15,6 +15,8 @@ from noria.services.lambda_.models import LATEST, Function, function_arn
 from noria.services.lambda_.names import Reference, resolve
 from noria.services.lambda_.payload import check_payload, parse_client_context
 
+CHUNK_BYTES = 1 << 20  # a client takes messages of up to 16 MB
+
 
 class InvokeApi:
     """Synchronous and asynchronous invocation."""
@@ -63,6 +65,45 @@ class InvokeApi:
         if work.wants_tail:
             answer["LogResult"] = base64.b64encode(outcome.tail).decode()
         return answer
+
+    async def invoke_with_response_stream(
+        self,
+        ctx: RequestContext,
+        *,
+        function_name: str,
+        invocation_type: str = "RequestResponse",
+        log_type: str = "None",
+        client_context: str | None = None,
+        payload: bytes = b"",
+        qualifier: str | None = None,
+    ) -> dict[str, Any]:
+        """The runtimes that there are answer at once: a stream of one chunk, then of how it ended."""
+        answer = await self.invoke(
+            ctx,
+            function_name=function_name,
+            invocation_type=invocation_type,
+            log_type=log_type,
+            client_context=client_context,
+            payload=payload,
+            qualifier=qualifier,
+        )
+        if invocation_type == "DryRun":
+            return answer
+        body: bytes = answer["Payload"]
+        complete = {"LogResult": answer.get("LogResult")}
+        if "FunctionError" in answer:
+            complete |= {"ErrorCode": answer["FunctionError"], "ErrorDetails": body.decode(errors="replace")}
+            chunks = []
+        else:
+            chunks = [
+                {"PayloadChunk": {"Payload": body[at : at + CHUNK_BYTES]}}
+                for at in range(0, len(body), CHUNK_BYTES)
+            ]
+        return {
+            "StatusCode": answer["StatusCode"],
+            "ExecutedVersion": answer["ExecutedVersion"],
+            "EventStream": [*chunks, {"InvokeComplete": complete}],
+        }
 
     async def invoke_async(
         self, ctx: RequestContext, *, function_name: str, invoke_args: bytes
