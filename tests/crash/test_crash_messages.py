@@ -54,7 +54,8 @@ def test_fifty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 
         left = drain(aws.sqs, plain_url, plain, VISIBILITY_S + 0.5)
         eventually(lambda: _depth(aws, trigger_url) == NOTHING, "the trigger's queue empty", within_s=20)
-        eventually(lambda: events.sent <= recorder.bodies, "the events handled", within_s=20)
+        # An attempt that a slow machine lets fail is made again after a minute, as on AWS.
+        eventually(lambda: events.sent <= recorder.bodies, "the events handled", within_s=90)
 
     assert plain.broken == []
     assert plain.sent - left - plain.delete_tried == set(), "acknowledged, not deleted, and gone"
