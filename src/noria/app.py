@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Awaitable
+from typing import NamedTuple
 
 from noria.admin import PREFIX, Admin
 from noria.auth.authorize import Action, Authorizer, Denial
 from noria.auth.calls import CallsKeeper
-from noria.auth.credentials import Credentials, open_root_credentials
+from noria.auth.credentials import Credentials, RootCredentials, open_root_credentials
 from noria.clock import Clock, SystemClock
 from noria.config import Settings
 from noria.data_dir import DataDir, DataDirError
@@ -75,6 +76,18 @@ class StartError(Exception):
     """The server cannot start; the text is one line for the user."""
 
 
+class _Parts(NamedTuple):
+    """What runs, or answers, once it is wired."""
+
+    gateway: Gateway
+    admin: Admin
+    calls: CallsKeeper
+    iam: IamApi
+    sqs: SqsApi
+    functions: LambdaService
+    triggers: TriggersApi
+
+
 class App:
     """One server. `start` once, then `stop` once."""
 
@@ -99,18 +112,24 @@ class App:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        settings, clock = self._settings, self._clock
+        settings = self._settings
         data_dir = DataDir(settings.data_dir)
         data_dir.claim()
         self._stack.callback(data_dir.release)
         store = SqliteStore(None if settings.ephemeral else settings.data_dir / "noria.db")
         await store.start()
         self._stack.push_async_callback(store.close)
-
         try:
             root = open_root_credentials(settings.data_dir, settings.account)
         except (OSError, ValueError) as error:
             raise StartError(f"cannot use {settings.data_dir}/credentials.json: {error}") from error
+        parts = self._wire(store, root)
+        await self._serve(parts)
+        data_dir.publish(self.url, settings.region)
+        parts.admin.ready = True
+
+    def _wire(self, store: SqliteStore, root: RootCredentials) -> _Parts:
+        settings, clock = self._settings, self._clock
         directory = IamDirectory(store.records)
         credentials = Credentials(root, directory)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
@@ -141,18 +160,18 @@ class App:
         triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
         functions.taggable["event-source-mapping"] = triggers.tagged
         iam = IamApi(store.records, last_used, authorizer)
-        sts = StsApi(directory, credentials, authorizer)
         apis: dict[str, tuple[object, ...]] = {
             "sqs": (sqs,),
             "lambda": (*functions.apis, triggers),
             "iam": (iam,),
-            "sts": (sts,),
+            "sts": (StsApi(directory, credentials, authorizer),),
             "logs": (logs,),
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
         insight = Insight(authorizer.denied, authorizer.calls)
-        own = Admin(
+        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, iam)]
+        admin = Admin(
             settings,
             clock,
             store.records,
@@ -162,29 +181,25 @@ class App:
             functions.functions.environments,
             insight,
             Review(store.records, authorizer.calls).warnings,
-            [
-                insight.reset,
-                calls.reset,
-                triggers.reset,
-                functions.reset,
-                sqs.reset,
-                logs.reset,
-                iam.reset,
-                store.records.delete_account,
-            ],
+            [*resets, store.records.delete_account],
         )
+        return _Parts(gateway, admin, calls, iam, sqs, functions, triggers)
+
+    async def _serve(self, parts: _Parts) -> None:
+        """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
+        running invocations (which may still call the server), then long polls, then the server itself.
+        """
+        gateway, admin, calls, iam, sqs, functions, triggers = parts
 
         def route(request: Request) -> Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
                 return answer
-            return own.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
+            return admin.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
         await calls.start()
         self._stack.push_async_callback(calls.stop)
         server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)
-        gateway.url = own.url = self.url = await self._listen(server)
-        # Stopped in the reverse order: no new deliveries, then running invocations (which may still call the
-        # server), then long polls, then the server itself.
+        gateway.url = admin.url = self.url = await self._listen(server)
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
         self._stack.push_async_callback(iam.stop)
         await sqs.start()
@@ -193,8 +208,6 @@ class App:
         self._stack.push_async_callback(functions.stop)
         await triggers.start()
         self._stack.push_async_callback(triggers.stop)
-        data_dir.publish(self.url, settings.region)
-        own.ready = True
 
     async def _listen(self, server: HttpServer) -> str:
         host, port = self._settings.host, self._settings.port

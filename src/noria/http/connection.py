@@ -184,10 +184,8 @@ class Connection(asyncio.Protocol):
     def _check_framing(self) -> None:
         if self._phase == "head" and self._wire_bytes > MAX_HEAD_BYTES:
             raise _Refused(431, "The request's headers are too long.")
-        if (
-            self._phase == "body"
-            and self._wire_bytes > FRAMING_FACTOR * self._body_bytes + 2 * MAX_HEAD_BYTES
-        ):
+        allowed = FRAMING_FACTOR * self._body_bytes + 2 * MAX_HEAD_BYTES
+        if self._phase == "body" and self._wire_bytes > allowed:
             raise _Refused(400, "The chunks are too small.")
 
     # The parser's calls
