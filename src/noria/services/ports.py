@@ -188,3 +188,23 @@ class LogStream(Protocol):
 
     async def put(self, events: list[tuple[int, str]]) -> None:
         """Append; events are dropped where the role may not write (as AWS does)."""
+
+
+class MetricSink(Protocol):
+    """Where metrics go. Implemented by CloudWatch: kept in memory, aggregated, and in the store within a
+    minute. It costs a few microseconds, never waits and never raises; what is too much is dropped and logged.
+    """
+
+    def put(
+        self,
+        account: str,
+        region: str,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        value: float,
+        unit: str = "None",
+        timestamp_s: float | None = None,
+        count: float = 1.0,
+    ) -> None:
+        """The value, `count` times. unit: CloudWatch's word (``Count``). timestamp_s: None for now."""

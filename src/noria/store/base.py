@@ -11,6 +11,7 @@ from typing import Protocol
 
 from noria.store.log_events import LogEvents
 from noria.store.messages import FifoMessages, Messages
+from noria.store.metrics import Metrics
 
 # Kinds that nothing is cached of: they change with every invocation or move, and would empty every cache.
 UNCACHED_KINDS = frozenset({"lambda-event", "iam-calls", "iam-last-used", "sqs-move-task"})
@@ -78,6 +79,9 @@ class Store(Protocol):
 
     @property
     def log_events(self) -> LogEvents: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
 
     async def start(self) -> None:
         """Open, migrate, and make ready. Raises StoreError."""

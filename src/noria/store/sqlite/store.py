@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from noria.store.sqlite import log_events, message_schema, records
+from noria.store.sqlite import log_events, message_schema, metrics, records
 from noria.store.sqlite.engine import SqliteEngine
 from noria.store.sqlite.fifo import SqliteFifoMessages
 from noria.store.sqlite.log_events import SqliteLogEvents
 from noria.store.sqlite.messages import SqliteMessages
+from noria.store.sqlite.metrics import SqliteMetrics
 from noria.store.sqlite.records import SqliteRecords
 
-MIGRATIONS = (records.SCHEMA, log_events.SCHEMA, message_schema.SCHEMA, message_schema.GROUPS_SCHEMA)
+MIGRATIONS = (
+    records.SCHEMA,
+    log_events.SCHEMA,
+    message_schema.SCHEMA,
+    message_schema.GROUPS_SCHEMA,
+    metrics.SCHEMA,
+)
 
 
 class SqliteStore:
@@ -23,6 +30,7 @@ class SqliteStore:
         self.messages = SqliteMessages(self._engine)
         self.fifo_messages = SqliteFifoMessages(self._engine)
         self.log_events = SqliteLogEvents(self._engine)
+        self.metrics = SqliteMetrics(self._engine)
 
     async def start(self) -> None:
         await self._engine.start()
