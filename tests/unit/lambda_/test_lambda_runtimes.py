@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.server import alive
-from tests.unit.lambda_.conftest import ROLE, Lambda, until, zipped
+from tests.unit.lambda_.conftest import ACCOUNT, ROLE, Lambda, until, zipped
 
 from noria.clock import SystemClock
 from noria.services.lambda_ import runtimes
@@ -215,6 +215,31 @@ async def test_a_server_that_stops_does_not_wait_for_an_installation(bare: str) 
     await found.stop()
     with pytest.raises(asyncio.CancelledError):
         await preparing
+
+
+async def test_neither_a_reset_nor_a_stop_waits_for_an_installation(
+    bare: str, lambda_service: Lambda
+) -> None:
+    asked = asyncio.Event()
+
+    async def installer(version: str) -> Path:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    lambda_service.api._core.runtimes._installer = installer
+    members = {
+        "runtime": bare,
+        "handler": "app.handler",
+        "role": ROLE,
+        "code": {"ZipFile": zipped({"app.py": "def handler(e, c):\n    return 1\n"})},
+    }
+    await lambda_service.api.create_function(lambda_service.ctx(), function_name="f", **members)
+    async with asyncio.timeout(10):
+        await asked.wait()
+        await lambda_service.api.reset(ACCOUNT)
+        await lambda_service.api.create_function(lambda_service.ctx(), function_name="f", **members)
+        await lambda_service.api.stop()
 
 
 async def test_an_installation_that_takes_too_long_is_ended_whole(machine: Path) -> None:

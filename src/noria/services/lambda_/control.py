@@ -63,10 +63,11 @@ class Control:
         for runtime in {function.runtime for function in functions}:
             self._run(self._warm(runtime))
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def stop(self) -> None:
         """Return once nothing is under way; the pool is to be stopped before."""
@@ -175,24 +176,29 @@ class Control:
         for sha256 in packages_of(function):
             self._packages.hold(sha256, function.build_id)
 
-    async def delete(self, function: Function) -> None:
-        """One version; with $LATEST, all of the function."""
+    async def delete(self, function: Function) -> list[asyncio.Task[None]]:
+        """One version; with $LATEST, all of the function. What is left to do goes on in tasks."""
+        tasks = []
         if function.version == LATEST:
-            for version in await self._table.versions_of(function):
-                if await self._table.delete(version):
-                    self._run(self._retire(version))
+            versions = await self._table.versions_of(function)
+            tasks += [self._run(self._retire(each)) for each in versions if await self._table.delete(each)]
             for table in [self._table.aliases, *self._belongings]:
                 await table.delete_all(function.account, function.region, f"{function.name}:")
         if await self._table.delete(function):
-            self._run(self._retire(function))
+            tasks.append(self._run(self._retire(function)))
+        return tasks
 
     async def delete_all(self, account: str) -> None:
-        """Every function of an account; return once their environments are gone."""
+        """Every function of an account; return once their environments are gone.
+
+        What makes one ready is not waited for (it may be installing libraries): it finds its function gone.
+        """
+        tasks: list[asyncio.Task[None]] = []
         for region in await self._table.latest.regions(account):
             for _, function in await self._table.latest.all_of(account, region):
-                await self.delete(function)
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+                tasks += await self.delete(function)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _activate(self, function: Function) -> None:
         """Have the runtime's template ready, so that the first invocation finds it, and say so."""

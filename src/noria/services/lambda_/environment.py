@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -35,6 +35,7 @@ from noria.services.ports import RoleSession
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
+InitializationType = Literal["on-demand", "provisioned-concurrency"]
 KILL_TIMEOUT_S = 10.0  # a killed process that waits for a device ends when the device answers
 
 
@@ -54,6 +55,7 @@ class Site(msgspec.Struct, frozen=True):
     layers_root: Path | None
     scratch: Path | None
     log_stream: str
+    initialization: InitializationType
 
 
 class EnvironmentEnded(Exception):
@@ -82,7 +84,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": site.initialization,
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": site.log_stream,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
@@ -117,7 +119,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
 
 
 class Environment:
-    """Cold until its first invocation, which initialises it."""
+    """Cold until its first invocation, which initialises it; or initialised before, see `initialise`."""
 
     def __init__(
         self,
@@ -131,6 +133,7 @@ class Environment:
         self.log = log
         self.is_retired = False
         self.idle_since_ms = 0
+        self._init_ms: float | None = None  # of an initialisation that no invocation has reported yet
         self._template = template
         self._memory = memory
         self._clock = clock
@@ -148,7 +151,7 @@ class Environment:
         if work.wants_tail:
             self.log.start_tail()
         timeout_s = float(self.site.function.timeout_s)
-        init_ms: float | None = None
+        init_ms, self._init_ms = self._init_ms, None
         spent_s = 0.0
         if self._process is None:
             init_ms, failure, spent_s = await self._initialise(work)
@@ -176,6 +179,20 @@ class Environment:
         if answer.wait_status is not None and not process.has_taken_event:
             raise EnvironmentEnded
         return self._answered(work, answer, duration_s, init_ms)
+
+    async def initialise(self) -> Failure | None:
+        """Have it ready for its first invocation, which then reports how long that took.
+
+        Raises ServiceException where the machine cannot.
+        """
+        failure, spent_s = await self._start_process("", INIT_TIMEOUT_S)
+        if failure is None:
+            self._init_ms = spent_s * 1000
+        else:
+            self._init_report(spent_s, "init", failure)
+            await self.end()
+        self.log.flush()
+        return failure
 
     async def _initialise(self, work: Work) -> tuple[float | None, Failure | None, float]:
         """(init duration for REPORT, failure, seconds of the invocation that it took).

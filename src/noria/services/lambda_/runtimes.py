@@ -245,7 +245,7 @@ class Runtimes:
             return
         if version not in self._preparations:
             self._preparations[version] = asyncio.create_task(self._prepare(version))
-        await self.prepared(runtime)
+        await asyncio.shield(self._preparations[version])
         if version in self._failures and _installed(version):  # by the user, since
             await self._use(version)
 
@@ -254,7 +254,7 @@ class Runtimes:
         await self.ready()
         version = RUNTIMES[runtime]
         if version is not None and (preparation := self._preparations.get(version)) is not None:
-            await asyncio.shield(preparation)
+            await asyncio.wait([preparation])
 
     async def _prepare(self, version: Version) -> None:
         if await self._find(version) is None:

@@ -9,6 +9,7 @@ from noria.config import Settings
 from noria.http.types import Request, Response
 from noria.services.lambda_.api import LambdaApi
 from noria.services.lambda_.async_invoke import AsyncInvoker
+from noria.services.lambda_.builder import Builder
 from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.concurrency_api import ConcurrencyApi
 from noria.services.lambda_.control import Control
@@ -63,9 +64,9 @@ class LambdaService:
     ) -> None:
         """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
         self._core = core = Core(store, settings, clock, roles, permissions, call)
-        self._pool = Pool(
-            clock, roles, logs, core.runtimes, core.packages, endpoint_url, settings.data_dir / "tmp"
-        )
+        scratch = settings.data_dir / "tmp"
+        builder = Builder(clock, roles, logs, core.runtimes, core.packages, endpoint_url, scratch)
+        self._pool = core.pool = Pool(clock, builder, scratch)
         self._control = core.control = Control(
             core.functions,
             [*core.belongings, core.urls],
@@ -111,9 +112,9 @@ class LambdaService:
     async def stop(self) -> None:
         """Running invocations finish, for a while; then nothing of any function is left running."""
         self._events.stop_taking()
+        await self._core.runtimes.stop_preparing()  # what waits for libraries would wait for long
         await self._pool.stop(STOP_GRACE_S)
         await self._events.stop()
-        await self._core.runtimes.stop_preparing()
         await self._control.stop()
         await self._core.runtimes.stop()
 

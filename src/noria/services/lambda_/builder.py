@@ -1,0 +1,121 @@
+"""How an environment comes to be: its code, its role's credentials, its log stream, its place."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from noria.clock import Clock
+from noria.services.lambda_ import errors, log_lines
+from noria.services.lambda_.environment import Environment, InitializationType, Site
+from noria.services.lambda_.fleet import Key
+from noria.services.lambda_.limits import CREDENTIALS_MARGIN_S
+from noria.services.lambda_.memory import MemoryWatch
+from noria.services.lambda_.models import Function
+from noria.services.lambda_.output import FunctionLog
+from noria.services.lambda_.package import PackageStore
+from noria.services.lambda_.runtimes import RUNTIMES, Runtimes
+from noria.services.lambda_.sandbox.confine import NAMESPACES
+from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
+
+
+class Builder:
+    """Makes environments, and keeps the sessions that they run with."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        roles: Roles,
+        logs: LogSink,
+        runtimes: Runtimes,
+        packages: PackageStore,
+        endpoint_url: Callable[[], str],
+        scratch: Path,
+    ) -> None:
+        self._clock = clock
+        self._roles = roles
+        self._logs = logs
+        self._runtimes = runtimes
+        self._packages = packages
+        self._endpoint_url = endpoint_url
+        self._scratch = scratch
+        self._memory = MemoryWatch()
+        self._sessions: dict[Key, RoleSession] = {}
+
+    async def build(self, function: Function, initialization: InitializationType) -> Environment:
+        """A cold environment. Raises AccessDeniedException where the role can no longer be assumed."""
+        session = await self._session(function)
+        await self._runtimes.prepared(function.runtime)
+        name = secrets.token_hex(16)
+        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
+        mode = self._runtimes.isolation.mode
+        scratch = None if mode == NAMESPACES else self._scratch / name
+        if scratch is not None:
+            scratch.mkdir(mode=0o700)
+        site = Site(
+            function=function,
+            interpreter=self._runtimes.interpreter(function.runtime),
+            session=session,
+            endpoint_url=self._endpoint_url(),
+            mode=mode,
+            task_root=await self._packages.task_root(function.code_sha256),
+            layers_root=await self._packages.layers_root([layer.code_sha256 for layer in function.layers]),
+            scratch=scratch,
+            log_stream=f"{day}/[{function.version}]{name}",
+            initialization=initialization,
+        )
+
+        async def open_stream() -> LogStream | None:
+            return await self._logs.open_stream(
+                session.principal, function.region, function.log_group, site.log_stream
+            )
+
+        log = FunctionLog(self._clock, open_stream)
+        interpreter = site.interpreter.text if RUNTIMES[function.runtime] else ""
+        log.write(log_lines.init_start(function.runtime, interpreter))
+        if not self._runtimes.is_exact(function.runtime):
+            why = await self._runtimes.note(function.runtime)
+            log.write(log_lines.nearest_runtime(function.runtime, site.interpreter.text, why))
+        return Environment(
+            site, lambda: self._runtimes.template(function.runtime), log, self._memory, self._clock
+        )
+
+    async def _session(self, function: Function) -> RoleSession:
+        """One session serves all environments of a build until half of its life is over."""
+        key = (function.arn, function.build_id)
+        session = self._sessions.get(key)
+        if (
+            session is not None
+            and session.expires_at_ms - self._clock.now_ms() > 2 * CREDENTIALS_MARGIN_S * 1000
+        ):
+            return session
+        source = (("lambda:SourceFunctionArn", function.arn),)
+        session = await self._roles.assume(
+            function.role, LAMBDA_SERVICE_PRINCIPAL, function.name, function.arn, source
+        )
+        if session is None:
+            raise errors.role_no_longer_assumable()
+        self._sessions[key] = session
+        return session
+
+    async def check_session(self, function: Function) -> None:
+        """Sessions of a role that was deleted and made anew may nothing; the next ones are the new role's."""
+        key = (function.arn, function.build_id)
+        session = self._sessions.get(key)
+        if session is not None and await self._roles.is_outlived(function.role, session):
+            self._sessions.pop(key, None)
+
+    def is_stale(self, environment: Environment) -> bool:
+        """Whether its credentials may expire while an invocation runs, or are of a role that is gone."""
+        function = environment.site.function
+        session = self._sessions.get((function.arn, function.build_id))
+        if session is None or session.principal.user_id != environment.site.session.principal.user_id:
+            return True
+        left_ms = environment.site.session.expires_at_ms - self._clock.now_ms()
+        return left_ms < CREDENTIALS_MARGIN_S * 1000
+
+    def forget(self, key: Key) -> None:
+        """The build's environments are gone, or go."""
+        self._sessions.pop(key, None)
