@@ -144,7 +144,7 @@ class App:
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
 
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
-        logs = LogsApi(store.log_events, clock)
+        logs = LogsApi(store, clock)
         sink = RoleLogSink(store.log_events, authorizer, clock)
         functions = LambdaService(
             store,

@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from botocore import xform_name
+from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, STREAM, messages, put, refusal
 
 from noria.clock import ManualClock
-from noria.context import RequestContext, root_principal
-from noria.errors import AwsError
+from noria.context import RequestContext
 from noria.services.logs.actions import ACTIONS
 from noria.services.logs.api import LogsApi
-from noria.store.sqlite.store import SqliteStore
-
-ACCOUNT, REGION = "111111111111", "us-east-1"
-GROUP, STREAM = "/aws/lambda/consumer", "2026/11/25/[$LATEST]abc"
-NOW = 1_800_000_000_000
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW / 1000)
-
-
-@pytest.fixture
-async def api(clock: ManualClock) -> AsyncIterator[LogsApi]:
-    store = SqliteStore(None)
-    await store.start()
-    yield LogsApi(store.log_events, clock)
-    await store.close()
-
-
-@pytest.fixture
-def ctx() -> RequestContext:
-    return RequestContext("id", "logs", "Op", ACCOUNT, REGION, root_principal(ACCOUNT), NOW)
-
-
-@pytest.fixture
-async def stream(api: LogsApi, ctx: RequestContext) -> dict[str, Any]:
-    """An empty stream, as keyword arguments."""
-    await api.create_log_group(ctx, log_group_name=GROUP)
-    await api.create_log_stream(ctx, log_group_name=GROUP, log_stream_name=STREAM)
-    return {"log_group_name": GROUP, "log_stream_name": STREAM}
-
-
-async def put(api: LogsApi, ctx: RequestContext, stream: dict[str, Any], *events: tuple[int, str]) -> Any:
-    batch = [{"timestamp": time_ms, "message": message} for time_ms, message in events]
-    return await api.put_log_events(ctx, **stream, log_events=batch)
-
-
-def messages(answer: dict[str, Any]) -> list[str]:
-    return [event["message"] for event in answer["events"]]
-
-
-def refusal(code: str, message: str) -> Any:
-    error = AwsError(code, message)
-    return pytest.raises(AwsError, match=f"^{re.escape(str(error))}$")
 
 
 def test_every_operation_has_its_iam_action() -> None:

@@ -34,4 +34,7 @@ ACTIONS: dict[str, Action] = {
         "GetLogEvents",
         "PutLogEvents",
     )
-} | {"DescribeLogGroups": Action("logs:DescribeLogGroups", _no_group)}
+} | {
+    "DescribeLogGroups": Action("logs:DescribeLogGroups", _no_group),
+    "TestMetricFilter": Action("logs:TestMetricFilter", lambda ctx, params: "*"),
+}
