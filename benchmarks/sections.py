@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from benchmarks import environments, triggers
+from benchmarks import environments, queues, triggers
+from benchmarks.contenders import (
+    EPHEMERAL,
+    EVERYBODY,
+    FAUXQS,
+    LIMIT,
+    MINISTACK,
+    MOTO,
+    NORIA,
+    BenchmarkError,
+    Contender,
+)
 from benchmarks.functions import create_function, create_role, create_trigger, wait_until
-from benchmarks.load import percentile, post
+from benchmarks.load import percentile
 from benchmarks.policy import evaluation_s
-from benchmarks.processes import pss_mb, tree
-from benchmarks.servers import EPHEMERAL, LIMIT, MINISTACK, NORIA, BenchmarkError, Contender, Server
+from benchmarks.processes import pss_mb
+from benchmarks.queues import Figures
+from benchmarks.servers import Server
 
-CONNECTIONS = 32
-BODY_BYTES = 200
-WARM_UP_S = 1
 SETTLE_S = 2  # after which a server that has nothing to do is idle
 WARM_UP_INVOCATIONS = 20
 COLD_STARTS = 10
 GAP_S = (0.05, 0.25)  # between sends of the trigger's section: random, so that no poller's rhythm is met
 LOG_GROUP = "/aws/lambda/consumer"
-
-Figures = dict[str, float]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -51,6 +56,10 @@ class Section(msgspec.Struct, frozen=True):
     pinned: bool = False
 
 
+def _queues(measure: Callable[[Server, int], Figures], *contenders: Contender) -> Section:
+    return Section(contenders, lambda server, plan: measure(server, plan.seconds), pinned=True)
+
+
 def start(server: Server, _plan: Plan) -> Figures:
     server.post("CreateQueue", b'{"QueueName": "first"}')
     return {"ready": server.ready_s, "first_answer": time.perf_counter() - server.spawned_s}
@@ -66,32 +75,6 @@ def memory(server: Server, _plan: Plan) -> Figures:
     _invoke(lambda_client, "echo", 0)
     time.sleep(SETTLE_S)
     return {"idle": idle, "one_function": pss_mb(server.process.pid)}
-
-
-def send(server: Server, plan: Plan) -> Figures:
-    queue_url = f"{server.url}/"
-    if server.contender is not LIMIT:
-        queue_url = server.client("sqs").create_queue(QueueName="benchmark")["QueueUrl"]
-    body = json.dumps({"QueueUrl": queue_url, "MessageBody": "x" * BODY_BYTES}).encode()
-    post(server, "SendMessage", body, connections=CONNECTIONS, seconds=WARM_UP_S)
-    before_s = cpu_s(server.process.pid)
-    done = post(server, "SendMessage", body, connections=CONNECTIONS, seconds=plan.seconds)
-    cpu_us = (cpu_s(server.process.pid) - before_s) * 1e6
-    return {
-        "sends": done.requests / done.duration_s,
-        "send_cpu": cpu_us / done.requests,
-        "send_p50": done.p50_ms,
-        "send_p99": done.p99_ms,
-    }
-
-
-def cpu_s(pid: int) -> float:
-    """What a process and all below it have used so far, in user space and in the kernel."""
-    ticks = 0
-    for each in tree(pid):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def warm(server: Server, plan: Plan) -> Figures:
@@ -201,7 +184,10 @@ def policy(_server: Server, _plan: Plan) -> Figures:
 SECTIONS = {
     "start": Section((NORIA, MINISTACK), start),
     "memory": Section((NORIA, MINISTACK), memory),
-    "send": Section((NORIA, EPHEMERAL, MINISTACK, LIMIT), send, pinned=True),
+    "send": _queues(queues.send, *EVERYBODY),
+    "send-batch": _queues(queues.send_batch, *EVERYBODY),
+    "receive": _queues(queues.receive, NORIA, EPHEMERAL, FAUXQS, MINISTACK, MOTO),
+    "receive-deep": _queues(queues.receive_deep, NORIA, EPHEMERAL, FAUXQS, MINISTACK),
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
     "cold": Section((NORIA, MINISTACK), cold),
     "deploy": Section((NORIA, MINISTACK), deploy),

@@ -1,4 +1,4 @@
-"""Who is compared: how each server is started, found ready, addressed and stopped."""
+"""A contender's server: started, found ready, addressed and stopped."""
 
 from __future__ import annotations
 
@@ -8,26 +8,23 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
-import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from benchmarks.contenders import EPHEMERAL, HOST, NORIA, BenchmarkError, Contender
 from noria.auth.credentials import load_root_credentials
 from noria.config import cache_dir
 from noria.data_dir import running_server
 
-HOST = "127.0.0.1"
 REGION = "us-east-1"
 ROOT = Path(__file__).parent.parent
 START_TIMEOUT_S = 30
@@ -37,76 +34,6 @@ SERVER_CPU, CLIENT_CPU = 0, 1  # of those that this process may use; both are th
 
 # The environments that must not reach a server or a client: keys, endpoints and settings of the user's own.
 OWN_PREFIXES = ("AWS_", "NORIA_")
-
-
-class BenchmarkError(Exception):
-    """The run cannot go on; the text is for the user."""
-
-
-class Contender(msgspec.Struct, frozen=True):
-    """command: from the port and a directory of its own (empty, on disk). health: answers 200 when ready.
-
-    environment: from the port, for servers that are configured so.
-    """
-
-    name: str
-    command: Callable[[int, Path], list[str]]
-    health: str
-    environment: Callable[[int], dict[str, str]] = lambda _port: {}
-
-
-def _noria(*options: str) -> Callable[[int, Path], list[str]]:
-    def command(port: int, directory: Path) -> list[str]:
-        where = ["--port", str(port), "--data-dir", str(directory)]
-        return [sys.executable, "-m", "noria.cli", "up", *where, *options]
-
-    return command
-
-
-def _ministack_environment(port: int) -> dict[str, str]:
-    # Its access log at INFO would cost it a line a request; Noria logs none either.
-    return {"GATEWAY_PORT": str(port), "BIND_HOST": HOST, "LOG_LEVEL": "WARNING"}
-
-
-def ministack_python() -> Path:
-    return cache_dir() / "benchmarks" / "ministack" / "bin" / "python"
-
-
-NORIA = Contender("Noria", _noria(), "/_noria/health")
-EPHEMERAL = Contender("Noria --ephemeral", _noria("--ephemeral"), "/_noria/health")
-MINISTACK = Contender(
-    "MiniStack",
-    lambda _port, _directory: [str(ministack_python()), "-m", "ministack"],
-    "/_ministack/health",
-    _ministack_environment,
-)
-LIMIT = Contender(
-    "limit", lambda port, _directory: [sys.executable, "-m", "benchmarks.constant", str(port)], "/"
-)
-
-
-def install_ministack() -> None:
-    """Its newest version, in a virtual environment of its own with this very Python; once."""
-    python = ministack_python()
-    if python.exists():
-        return
-    directory = python.parent.parent
-    try:
-        venv.create(directory, with_pip=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "ministack"],
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise BenchmarkError(f"MiniStack cannot be installed ({error}); --no-peer goes without it") from error
-
-
-def ministack_version() -> str:
-    script = "from importlib.metadata import version; print(version('ministack'))"
-    return subprocess.run(
-        [ministack_python(), "-c", script], check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 class Server:
@@ -126,7 +53,7 @@ class Server:
         self.url = f"http://{HOST}:{port}"
         self.spawned_s = spawned_s
         self.ready_s = time.perf_counter() - spawned_s
-        self._credentials = _credentials(contender, directory)
+        self.credentials = _credentials(contender, directory)
 
     def client(self, service: str) -> Any:
         """boto3's, as it comes, but without retries: a failure must show."""
@@ -134,8 +61,8 @@ class Server:
             service,
             region_name=REGION,
             endpoint_url=self.url,
-            aws_access_key_id=self._credentials.access_key,
-            aws_secret_access_key=self._credentials.secret_key,
+            aws_access_key_id=self.credentials.access_key,
+            aws_secret_access_key=self.credentials.secret_key,
             config=Config(retries={"total_max_attempts": 1}),
         )
 
@@ -143,7 +70,7 @@ class Server:
         """Of an SQS request (JSON protocol), signed now: good for five minutes."""
         headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
         request = AWSRequest("POST", self.url + "/", data=body, headers=headers)
-        SigV4Auth(self._credentials, "sqs", REGION).add_auth(request)
+        SigV4Auth(self.credentials, "sqs", REGION).add_auth(request)
         return {**dict(request.headers.items()), "Host": f"{HOST}:{self.port}"}
 
     def post(self, operation: str, body: bytes) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from benchmarks.contenders import HOST, BenchmarkError
 from benchmarks.functions import create_function, create_role, create_trigger, wait_until
-from benchmarks.servers import HOST, BenchmarkError, Server
+from benchmarks.servers import Server
 
 BODY = "x" * 100
 SENDERS = 16
@@ -112,10 +114,10 @@ def _rate(server: Server, sqs: Any, queue_url: str, messages: int) -> float:
     return messages / (_empty_s(sqs, queue_url) - started_s)
 
 
-def fill(server: Server, queue_url: str, messages: int) -> int:
+def fill(server: Server, queue_url: str, messages: int, text: str = BODY) -> int:
     """With requests that are signed once, so that the sender is not what is measured. How many were sent."""
-    requests = messages // BATCH // SENDERS
-    entries = [{"Id": str(number), "MessageBody": BODY} for number in range(BATCH)]
+    requests = math.ceil(messages / BATCH / SENDERS)
+    entries = [{"Id": str(number), "MessageBody": text} for number in range(BATCH)]
     body = json.dumps({"QueueUrl": queue_url, "Entries": entries}).encode()
     headers = server.signed_headers("SendMessageBatch", body)
 
