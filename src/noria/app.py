@@ -31,6 +31,9 @@ from noria.services.lambda_.service import APIS as LAMBDA_APIS
 from noria.services.lambda_.service import LambdaService
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
+from noria.services.logs.intake import Intake
+from noria.services.logs.resources import GroupResources
+from noria.services.logs.retention import StorageLimit
 from noria.services.logs.sink import RoleLogSink
 from noria.services.sqs import actions as sqs_actions
 from noria.services.sqs.api import SqsApi
@@ -84,6 +87,7 @@ class _Parts(NamedTuple):
     calls: CallsKeeper
     iam: IamApi
     sqs: SqsApi
+    logs: LogsApi
     functions: LambdaService
     triggers: TriggersApi
 
@@ -138,14 +142,16 @@ class App:
             "sqs": QueueResources(store.records),
             "lambda": MappingResources(store.records, FunctionResources(store.records)),
             "iam": directory,
+            "logs": GroupResources(store),
         }
         roles = RoleSessions(directory, credentials, authorizer, clock)
         last_used = LastUsed(store.records)
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
 
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
-        logs = LogsApi(store, clock)
-        sink = RoleLogSink(store.log_events, authorizer, clock)
+        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20))
+        logs = LogsApi(store, clock, intake)
+        sink = RoleLogSink(store.log_events, intake, authorizer, clock)
         functions = LambdaService(
             store,
             settings,
@@ -183,13 +189,13 @@ class App:
             Review(store.records, authorizer.calls).warnings,
             [*resets, store.records.delete_account],
         )
-        return _Parts(gateway, admin, calls, iam, sqs, functions, triggers)
+        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, iam, sqs, functions, triggers = parts
+        gateway, admin, calls, iam, sqs, logs, functions, triggers = parts
 
         def route(request: Request) -> Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
@@ -204,6 +210,8 @@ class App:
         self._stack.push_async_callback(iam.stop)
         await sqs.start()
         self._stack.push_async_callback(sqs.stop)
+        await logs.start()
+        self._stack.push_async_callback(logs.stop)
         await functions.start()
         self._stack.push_async_callback(functions.stop)
         await triggers.start()

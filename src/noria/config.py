@@ -15,6 +15,7 @@ DEFAULT_HOST = "127.0.0.1"  # loopback only: nobody else's machine reaches a ser
 DEFAULT_PORT = 4566  # the port that local AWS tools expect
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
+DEFAULT_LOG_STORAGE_MB = 4096  # about twice as much on the disk, where lines are short
 
 
 def default_data_dir() -> Path:
@@ -40,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     eventual_rules: as AWS, make clients wait where it needs time to spread a change: 60 s between two purges
         of a queue, and between deleting a queue and creating one of its name. Tests turn it off.
     isolation: of functions; auto is the strongest that the machine allows.
+    log_storage_mb: of all log events together, as CloudWatch Logs counts them; what is beyond it is erased,
+        the oldest of the largest group first.
     """
 
     data_dir: Path
@@ -53,3 +56,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     strict_runtimes: bool = False
     eventual_rules: bool = True
     isolation: IsolationMode = "auto"
+    log_storage_mb: int = DEFAULT_LOG_STORAGE_MB

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from noria.store.log_events import BEGINNING, END, LogEvents, Position
-from noria.store.sqlite import log_events as sqlite_log_events
+from noria.store.sqlite import log_erasure
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, REGION, NOW = "000000000000", "us-east-1", 1_700_000_000_000
@@ -183,7 +183,7 @@ async def test_a_rare_match_does_not_make_a_page_look_through_everything(events:
 async def test_a_deleted_stream_is_gone_at_once_and_erased_in_time(
     store: SqliteStore, events: LogEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_log_events, "SLICE_EVENTS", 2)
+    monkeypatch.setattr(log_erasure, "SLICE_EVENTS", 2)
     group_id, stream_id = await make_stream(events, stream="s")
     _, other = await make_stream(events, stream="other")
     await events.append(stream_id, [(NOW, "a")] * 5, NOW)
@@ -203,7 +203,7 @@ async def test_a_deleted_stream_is_gone_at_once_and_erased_in_time(
 async def test_a_deleted_group_is_gone_at_once_and_erased_in_time_also_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_log_events, "SLICE_EVENTS", 2)
+    monkeypatch.setattr(log_erasure, "SLICE_EVENTS", 2)
     store = SqliteStore(tmp_path / "noria.db")
     await store.start()
     events = store.log_events
@@ -223,6 +223,42 @@ async def test_a_deleted_group_is_gone_at_once_and_erased_in_time_also_after_a_r
     assert new_id != group_id
     assert await texts(again.log_events, new_id) == []
     await again.close()
+
+
+async def test_the_oldest_events_are_erased_slice_by_slice(
+    events: LogEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_erasure, "SLICE_EVENTS", 2)
+    group_id, stream_id = await make_stream(events)
+    await events.append(stream_id, [(NOW + number, "ü") for number in range(5)], NOW)
+    other_id, other_stream = await make_stream(events, group="other")
+    await events.append(other_stream, [(NOW, "x" * 1000)], NOW)
+    assert await events.largest_group() == other_id
+    assert await events.stored_bytes() == 5 * 28 + 1026
+    assert await events.erase_oldest(group_id, NOW + 3) == 2
+    assert await events.erase_oldest(group_id, NOW + 3) == 1
+    assert await events.erase_oldest(group_id, NOW + 3) == 0
+    assert await texts(events, group_id) == ["ü", "ü"]
+    assert await events.stored_bytes() == 2 * 28 + 1026
+    assert await events.delete_stream(group_id, "s")
+    assert await events.stored_bytes() == 1026
+    assert await events.erase_oldest(other_id) == 1
+    assert await events.stored_bytes() == 0
+
+
+async def test_a_slice_is_of_no_more_than_some_text(
+    events: LogEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_erasure, "SLICE_BYTES", 100)
+    group_id, stream_id = await make_stream(events)
+    await events.append(stream_id, [(NOW, "x" * 60)] * 4, NOW)
+    assert await events.erase_oldest(group_id) == 2
+
+
+async def test_a_group_is_found_by_its_id(events: LogEvents) -> None:
+    group_id, _ = await make_stream(events)
+    assert await events.place(group_id) == (ACCOUNT, REGION, "g")
+    assert await events.place(group_id + 1) is None
 
 
 async def test_reset_deletes_the_groups_of_one_account(events: LogEvents) -> None:

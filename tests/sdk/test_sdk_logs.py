@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
-from tests.support.aws import ACCOUNT, BASIC_EXECUTION, Aws, refused, unique
+import pytest
+from botocore.exceptions import ClientError
+from tests.support.aws import ACCOUNT, ACCOUNT_TRUST, BASIC_EXECUTION, Aws, refused, unique
+from tests.support.server import ServerProcess
 
 
 def now_ms() -> int:
@@ -95,3 +99,49 @@ def test_unknown_groups_and_streams_are_refused(aws: Aws) -> None:
     assert aws.logs.describe_log_streams(logGroupName=group)["logStreams"] == []
     aws.logs.delete_log_group(logGroupName=group)
     assert aws.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
+
+
+def test_a_policy_goes_by_the_tags_of_groups(aws: Aws, server: ServerProcess) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Action": ["logs:FilterLogEvents", "logs:CreateLogGroup", "logs:TagResource"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceTag/team": "red"}},
+    }
+    creating = {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogGroup", "logs:TagResource"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:RequestTag/team": "red"}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement, creating]})
+    role = aws.role(trusting=ACCOUNT_TRUST, tagged=document)
+    logs = server.client("logs", aws.assume(role, "tagged"))
+    red, blue = unique("/test/red"), unique("/test/blue")
+    logs.create_log_group(logGroupName=red, tags={"team": "red"})
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        logs.create_log_group(logGroupName=blue, tags={"team": "blue"})
+    aws.logs.create_log_group(logGroupName=blue)
+    assert logs.filter_log_events(logGroupName=red)["events"] == []
+    with pytest.raises(ClientError, match="not authorized to perform: logs:FilterLogEvents on resource: "):
+        logs.filter_log_events(logGroupName=blue)
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{blue}"
+    aws.logs.tag_resource(resourceArn=arn, tags={"team": "red"})
+    assert aws.logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "red"}
+    assert logs.filter_log_events(logGroupName=blue)["events"] == []
+    aws.logs.untag_resource(resourceArn=arn, tagKeys=["team"])
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        logs.filter_log_events(logGroupName=blue)
+
+
+def test_names_and_limits_are_refused_in_awss_words(aws: Aws) -> None:
+    long = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
+    with refused(400, "InvalidParameterException", long):
+        aws.logs.create_log_group(logGroupName="x" * 513)
+    with refused(
+        400,
+        "InvalidParameterException",
+        "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: "
+        "Member must have value less than or equal to 10000",
+    ):
+        aws.logs.filter_log_events(logGroupName="g", limit=10001)

@@ -10,10 +10,17 @@ import pytest
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.services.logs.api import LogsApi
+from noria.services.logs.intake import Intake
+from noria.services.logs.retention import StorageLimit
+from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 GROUP, STREAM = "/aws/lambda/consumer", "2026/11/25/[$LATEST]abc"
 NOW = 1_800_000_000_000
+
+
+def intake(store: SqliteStore, storage_bytes: int = 1 << 30) -> Intake:
+    return Intake(store.log_events, StorageLimit(store.log_events, storage_bytes))
 
 
 async def put(api: LogsApi, ctx: RequestContext, stream: dict[str, Any], *events: tuple[int, str]) -> Any:

@@ -16,6 +16,7 @@ from noria import __version__
 from noria.config import (
     DEFAULT_ACCOUNT,
     DEFAULT_HOST,
+    DEFAULT_LOG_STORAGE_MB,
     DEFAULT_PORT,
     DEFAULT_REGION,
     AuthMode,
@@ -118,6 +119,11 @@ def cli() -> None:
     type=click.Choice(["auto", "namespaces", "landlock", "none"]), default="auto", show_default=True,
     help="What keeps functions from each other and from you. auto: the strongest that this machine allows.",
 )  # fmt: skip
+@click.option(
+    "--log-storage-mb", envvar="NORIA_LOG_STORAGE_MB", show_envvar=True, type=click.IntRange(16),
+    default=DEFAULT_LOG_STORAGE_MB, show_default=True,
+    help="Log events kept, in MB: beyond it the largest group loses its oldest.",
+)  # fmt: skip
 def up(
     port: int,
     host: str,
@@ -130,6 +136,7 @@ def up(
     strict_runtimes: bool,
     eventual_rules: bool,
     isolation: IsolationMode,
+    log_storage_mb: int,
 ) -> None:
     """Start the server, in the foreground. Ctrl-C stops it gracefully."""
     from noria.cli.up import serve
@@ -146,6 +153,7 @@ def up(
         strict_runtimes=strict_runtimes,
         eventual_rules=eventual_rules,
         isolation=isolation,
+        log_storage_mb=log_storage_mb,
     )
     sys.exit(serve(settings))
 

@@ -8,6 +8,7 @@ asked of them. IAM tells neither values nor enum sets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,10 @@ MAX_REPORTED = 100  # violations; a request of a megabyte must not make an answe
 _CODES = {"logs": "InvalidParameterException", "iam": "ValidationError", "sts": "ValidationError"}
 _TELLS_NOTHING = frozenset({"iam"})
 _CHECKS_ITSELF = frozenset({"sqs"})  # in words of its own; what its model holds are names of attributes
+
+# Recorded: Logs checks the names' length before the rest, in words of its own.
+_LONG_NAME = re.compile(r"at 'log(Group|Stream)Name' failed .* length less than or equal to 512", re.DOTALL)
+_LONG_NAME_ANSWER = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
 
 _compiled: dict[tuple[str, str], Check | None] = {}
 
@@ -45,6 +50,8 @@ def validate(operation: Operation, arguments: Mapping[str, Any]) -> None:
     violations: list[str] = []
     check(arguments, "", violations)
     if violations:
+        if service == "logs" and any(_LONG_NAME.search(text) for text in violations):
+            raise AwsError("InvalidParameterException", _LONG_NAME_ANSWER)
         count = len(violations)
         texts = "; ".join(violations)
         raise AwsError(

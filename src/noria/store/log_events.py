@@ -9,6 +9,7 @@ import msgspec
 
 MAX_PAGE_BYTES = 1 << 20  # of one page; AWS's bound for GetLogEvents and FilterLogEvents
 MAX_PAGE_EVENTS = 10_000  # likewise
+EVENT_OVERHEAD_BYTES = 26  # what AWS counts for each event beside its message
 MAX_SCANNED_EVENTS = 20_000  # a page looks through no more, so that a rare match can't hold anyone up
 
 
@@ -93,6 +94,20 @@ class LogEvents(Protocol):
         after: str = "",
         limit: int = 50,
     ) -> list[LogGroup]: ...
+
+    async def place(self, group_id: int) -> tuple[str, str, str] | None:
+        """A group's account, region and name."""
+
+    async def stored_bytes(self) -> int:
+        """Of all groups of all accounts."""
+
+    async def largest_group(self) -> int:
+        """The id of the group that stores the most; 0 where there is none."""
+
+    async def erase_oldest(self, group_id: int, before_ms: int = END.time_ms) -> int:
+        """Erase some of the group's events before a time, beginning with the oldest, as many as hold nobody
+        up; how many. Call it again until that is 0.
+        """
 
     async def create_stream(self, group_id: int, name: str, now_ms: int) -> bool | None:
         """False where the stream exists, None where the group is gone."""

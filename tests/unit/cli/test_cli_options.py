@@ -56,6 +56,7 @@ GIVEN = {
     "auth": ("permissive", "permissive"),
     "log_level": ("debug", "debug"),
     "isolation": ("landlock", "landlock"),
+    "log_storage_mb": (100, "100"),
 }
 FLAGS = ("ephemeral", "strict_runtimes")
 

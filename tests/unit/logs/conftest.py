@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, STREAM
+from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, STREAM, intake
 
 from noria.clock import ManualClock
 from noria.context import RequestContext, root_principal
@@ -20,11 +20,16 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def api(clock: ManualClock) -> AsyncIterator[LogsApi]:
+async def store() -> AsyncIterator[SqliteStore]:
     store = SqliteStore(None)
     await store.start()
-    yield LogsApi(store, clock)
+    yield store
     await store.close()
+
+
+@pytest.fixture
+async def api(store: SqliteStore, clock: ManualClock) -> LogsApi:
+    return LogsApi(store, clock, intake(store))
 
 
 @pytest.fixture

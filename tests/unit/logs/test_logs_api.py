@@ -17,7 +17,7 @@ from noria.services.logs.api import LogsApi
 
 def test_every_operation_has_its_iam_action() -> None:
     methods = {name for name, _ in inspect.getmembers(LogsApi, inspect.isfunction) if name[0] != "_"}
-    assert methods - {"reset"} == {xform_name(operation) for operation in ACTIONS}
+    assert methods - {"start", "stop", "reset"} == {xform_name(operation) for operation in ACTIONS}
     assert all(action.name == f"logs:{operation}" for operation, action in ACTIONS.items())
 
 
@@ -46,6 +46,8 @@ async def test_a_group_is_described_as_aws_does(api: LogsApi, ctx: RequestContex
         {
             "logGroupName": "g",
             "creationTime": NOW,
+            "retentionInDays": None,
+            "deletionProtectionEnabled": None,
             "metricFilterCount": 0,
             "arn": "arn:aws:logs:us-east-1:111111111111:log-group:g:*",
             "storedBytes": 0,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
-import pytest
+from tests.support.logs import intake
 
 from noria.clock import ManualClock
 from noria.context import Principal, RequestContext
@@ -37,12 +37,8 @@ class FakePermissions:
         return action in self.allowed
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(None)
-    await store.start()
-    yield store
-    await store.close()
+def sink_of(store: SqliteStore, role: FakePermissions) -> RoleLogSink:
+    return RoleLogSink(store.log_events, intake(store), role, ManualClock())
 
 
 async def written(store: SqliteStore) -> list[tuple[int, str]] | None:
@@ -55,7 +51,7 @@ async def written(store: SqliteStore) -> list[tuple[int, str]] | None:
 
 async def test_group_and_stream_are_made_and_the_lines_written_as_the_role(store: SqliteStore) -> None:
     role = FakePermissions("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
-    sink = RoleLogSink(store.log_events, role, ManualClock())
+    sink = sink_of(store, role)
     stream = await sink.open_stream(ROLE, REGION, GROUP, STREAM)
     assert stream is not None
     await stream.put([(NOW, "START"), (NOW, "hello"), (NOW + 1, "END")])
@@ -69,32 +65,26 @@ async def test_group_and_stream_are_made_and_the_lines_written_as_the_role(store
 
 async def test_a_role_without_the_right_to_create_the_group_leaves_no_logs(store: SqliteStore) -> None:
     role = FakePermissions("logs:CreateLogStream", "logs:PutLogEvents")
-    assert (
-        await RoleLogSink(store.log_events, role, ManualClock()).open_stream(ROLE, REGION, GROUP, STREAM)
-        is None
-    )
+    assert await sink_of(store, role).open_stream(ROLE, REGION, GROUP, STREAM) is None
     assert await written(store) is None
 
 
 async def test_a_group_that_exists_needs_no_right_to_create_it(store: SqliteStore) -> None:
     await store.log_events.create_group(ACCOUNT, REGION, GROUP, NOW)
     role = FakePermissions("logs:CreateLogStream", "logs:PutLogEvents")
-    sink = RoleLogSink(store.log_events, role, ManualClock())
+    sink = sink_of(store, role)
     assert await sink.open_stream(ROLE, REGION, GROUP, STREAM) is not None
 
 
 async def test_a_role_without_the_right_to_create_the_stream_leaves_no_logs(store: SqliteStore) -> None:
     role = FakePermissions("logs:CreateLogGroup", "logs:PutLogEvents")
-    assert (
-        await RoleLogSink(store.log_events, role, ManualClock()).open_stream(ROLE, REGION, GROUP, STREAM)
-        is None
-    )
+    assert await sink_of(store, role).open_stream(ROLE, REGION, GROUP, STREAM) is None
     assert await written(store) == []
 
 
 async def test_a_role_that_loses_the_right_to_write_loses_its_lines_from_then_on(store: SqliteStore) -> None:
     role = FakePermissions("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
-    stream = await RoleLogSink(store.log_events, role, ManualClock()).open_stream(ROLE, REGION, GROUP, STREAM)
+    stream = await sink_of(store, role).open_stream(ROLE, REGION, GROUP, STREAM)
     assert stream is not None
     await stream.put([(NOW, "kept")])
     role.allowed.remove("logs:PutLogEvents")
@@ -104,7 +94,7 @@ async def test_a_role_that_loses_the_right_to_write_loses_its_lines_from_then_on
 
 async def test_a_group_deleted_under_a_running_function_is_made_again(store: SqliteStore) -> None:
     role = FakePermissions("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
-    stream = await RoleLogSink(store.log_events, role, ManualClock()).open_stream(ROLE, REGION, GROUP, STREAM)
+    stream = await sink_of(store, role).open_stream(ROLE, REGION, GROUP, STREAM)
     assert stream is not None
     await stream.put([(NOW, "before")])
     await store.log_events.delete_group(ACCOUNT, REGION, GROUP)
@@ -118,7 +108,7 @@ async def test_a_group_deleted_under_a_running_function_is_made_again(store: Sql
 
 async def test_a_long_line_becomes_several_events(store: SqliteStore) -> None:
     role = FakePermissions("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
-    stream = await RoleLogSink(store.log_events, role, ManualClock()).open_stream(ROLE, REGION, GROUP, STREAM)
+    stream = await sink_of(store, role).open_stream(ROLE, REGION, GROUP, STREAM)
     assert stream is not None
     line = "x" * 1_048_549 + "é" + "y"
     await stream.put([(NOW, line)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noria.auth.authorize import Action, Denial, Params
+from noria.auth.authorize import Action, Denial, Params, request_tags
 from noria.context import RequestContext
 from noria.services.logs.models import stream_arn
 
@@ -22,19 +22,42 @@ def _no_group(ctx: RequestContext, params: Params) -> str:
     return stream_arn(ctx.account, ctx.region, "", "")
 
 
+def _arn(ctx: RequestContext, params: Params) -> str:
+    return str(params.get("resource_arn") or "")
+
+
 ACTIONS: dict[str, Action] = {
     name: Action(f"logs:{name}", _resource)
     for name in (
-        "CreateLogGroup",
         "CreateLogStream",
         "DeleteLogGroup",
         "DeleteLogStream",
+        "DeleteRetentionPolicy",
         "DescribeLogStreams",
         "FilterLogEvents",
         "GetLogEvents",
+        "ListTagsLogGroup",
         "PutLogEvents",
+        "PutLogGroupDeletionProtection",
+        "PutRetentionPolicy",
+        "UntagLogGroup",
     )
 } | {
+    "CreateLogGroup": Action(
+        "logs:CreateLogGroup",
+        _resource,
+        lambda ctx, params: request_tags(params.get("tags")),
+        also=lambda params: ("logs:TagResource",) if params.get("tags") else (),
+    ),
     "DescribeLogGroups": Action("logs:DescribeLogGroups", _no_group),
+    "ListLogGroups": Action("logs:ListLogGroups", _no_group),
+    "ListTagsForResource": Action("logs:ListTagsForResource", _arn),
+    "TagLogGroup": Action(
+        "logs:TagLogGroup", _resource, lambda ctx, params: request_tags(params.get("tags"))
+    ),
+    "TagResource": Action("logs:TagResource", _arn, lambda ctx, params: request_tags(params.get("tags"))),
+    "UntagResource": Action(
+        "logs:UntagResource", _arn, lambda ctx, params: {"aws:TagKeys": list(params.get("tag_keys") or ())}
+    ),
     "TestMetricFilter": Action("logs:TestMetricFilter", lambda ctx, params: "*"),
 }

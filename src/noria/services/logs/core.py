@@ -6,6 +6,9 @@ from noria.clock import Clock
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.services.logs import errors, models
+from noria.services.logs.intake import Intake
+from noria.services.logs.retention import Retention
+from noria.services.logs.settings import Edit, SettingsTable
 from noria.store.base import Store
 from noria.store.log_events import LogGroup, LogStream
 
@@ -13,10 +16,13 @@ from noria.store.log_events import LogGroup, LogStream
 class LogsCore:
     """The base of every class of operations."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, intake: Intake) -> None:
         self._records = store.records
         self._log_events = store.log_events
         self._clock = clock
+        self._settings = SettingsTable(store.records)
+        self._retention = Retention(store.log_events, self._settings, clock)
+        self._intake = intake
 
     async def _group(self, ctx: RequestContext, name: str | None, identifier: str | None = None) -> LogGroup:
         if name is not None and identifier is not None:
@@ -24,7 +30,7 @@ class LogsCore:
                 "ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters."
             )
         if name is None:
-            name = _group_name(ctx, identifier)
+            name = self._group_name(ctx, identifier)
         group = await self._log_events.group(ctx.account, ctx.region, name)
         if group is None:
             raise errors.no_such_group()
@@ -36,14 +42,20 @@ class LogsCore:
             raise errors.no_such_stream()
         return stream
 
+    def _group_name(self, ctx: RequestContext, identifier: str | None) -> str:
+        """Of a name or a group's ARN; other accounts' and regions' groups do not exist for the caller."""
+        if identifier is None:
+            raise errors.invalid_parameter("Either logGroupName or logGroupIdentifier must be specified.")
+        if not identifier.startswith("arn:"):
+            return identifier
+        own = models.group_arn(ctx.account, ctx.region, "")
+        if not identifier.startswith(own):
+            raise errors.no_such_group()
+        return identifier.removeprefix(own)
 
-def _group_name(ctx: RequestContext, identifier: str | None) -> str:
-    """Of a name or a group's ARN; other accounts' and regions' groups do not exist for the caller."""
-    if identifier is None:
-        raise errors.invalid_parameter("Either logGroupName or logGroupIdentifier must be specified.")
-    if not identifier.startswith("arn:"):
-        return identifier
-    own = models.group_arn(ctx.account, ctx.region, "")
-    if not identifier.startswith(own):
-        raise errors.no_such_group()
-    return identifier.removeprefix(own)
+    async def _change(self, ctx: RequestContext, group: LogGroup, edit: Edit) -> None:
+        await self._settings.change(ctx.account, ctx.region, group, edit)
+
+    async def _require_unprotected(self, ctx: RequestContext, group: LogGroup) -> None:
+        if (await self._settings.get(ctx.account, ctx.region, group)).protected:
+            raise errors.protected(group.name)

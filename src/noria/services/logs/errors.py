@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from noria.errors import AwsError
+from noria.services.logs.limits import MAX_TAGS
 
 
 def invalid_parameter(message: str) -> AwsError:
@@ -27,3 +28,19 @@ def stream_exists() -> AwsError:
 
 def invalid_token() -> AwsError:
     return invalid_parameter("The specified nextToken is invalid.")
+
+
+def too_many_tags() -> AwsError:
+    return AwsError("TooManyTagsException", f"A resource can have at most {MAX_TAGS} tags.")
+
+
+def no_such_resource() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified resource does not exist.")
+
+
+def limit_exceeded() -> AwsError:
+    return AwsError("LimitExceededException", "Resource limit exceeded.")
+
+
+def protected(group: str) -> AwsError:
+    return AwsError("ValidationException", f"Deletion protection is enabled for the log group {group}.")

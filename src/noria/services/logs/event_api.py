@@ -7,10 +7,10 @@ from typing import Any
 
 from noria.context import RequestContext
 from noria.services.logs import errors, limits, models
-from noria.services.logs.batch import accept
+from noria.services.logs.batch import accept, check
 from noria.services.logs.core import LogsCore
 from noria.services.logs.patterns import compile_pattern
-from noria.store.log_events import END, LogEvent, Position
+from noria.store.log_events import END, LogEvent, LogGroup, Position
 
 
 class EventOperations(LogsCore):
@@ -28,10 +28,12 @@ class EventOperations(LogsCore):
         """sequence_token: AWS accepts any and looks at none."""
         now_ms = self._clock.now_ms()
         batch = [(event["timestamp"], event["message"]) for event in log_events]
-        accepted, rejected = accept(batch, now_ms)
+        check(batch, now_ms)  # AWS refuses a batch before it looks for its group
         group = await self._group(ctx, log_group_name)
         stream = await self._stream(group, log_stream_name)
-        if accepted and not await self._log_events.append(stream.id, accepted, now_ms):
+        settings = await self._settings.get(ctx.account, ctx.region, group)
+        accepted, rejected = accept(batch, now_ms, settings.retention_ms)
+        if accepted and not await self._intake.append(stream.id, accepted, now_ms):
             raise errors.no_such_stream()
         stream = await self._stream(group, log_stream_name)
         return {"nextSequenceToken": models.sequence_token(stream), "rejectedLogEventsInfo": rejected}
@@ -55,7 +57,7 @@ class EventOperations(LogsCore):
         """
         group = await self._group(ctx, log_group_name, log_group_identifier)
         stream = await self._stream(group, log_stream_name)
-        after, before = _range(start_time, end_time)
+        after, before = _range(await self._since(ctx, group, start_time), end_time)
         backward = not start_from_head
         if next_token:
             direction, position = models.parse_events_token(next_token)
@@ -109,15 +111,17 @@ class EventOperations(LogsCore):
                 "startFromHead can be false only if startTime is on or after Jan 1, 2024 00:00:00 UTC."
             )
         matches = _matcher(filter_pattern, log_stream_name_prefix)
-        after, before = _range(start_time, None if end_time is None else end_time + 1)
-        if next_token:
-            direction, position = models.parse_events_token(next_token)
+        token = models.parse_events_token(next_token) if next_token else None
+        group = await self._group(ctx, log_group_name, log_group_identifier)
+        since_ms = await self._since(ctx, group, start_time)
+        after, before = _range(since_ms, None if end_time is None else end_time + 1)
+        if token:
+            direction, position = token
             descending = direction == "b"
             if descending:
                 before = min(before, position)
             else:
                 after = max(after, position)
-        group = await self._group(ctx, log_group_name, log_group_identifier)
         stream_ids = None
         if log_stream_names is not None:
             stream_ids = [(await self._stream(group, name)).id for name in sorted(set(log_stream_names))]
@@ -145,6 +149,11 @@ class EventOperations(LogsCore):
             "searchedLogStreams": [],  # AWS leaves it empty since 2020
             "nextToken": None if page.finished else models.events_token(direction, page.position),
         }
+
+    async def _since(self, ctx: RequestContext, group: LogGroup, start_time: int) -> int:
+        """The time from which events are shown: what has expired is not, though it may not be erased yet."""
+        retention_ms = (await self._settings.get(ctx.account, ctx.region, group)).retention_ms
+        return start_time if retention_ms is None else max(start_time, self._clock.now_ms() - retention_ms)
 
 
 def _range(start_time: int, end_time: int | None) -> tuple[Position, Position]:

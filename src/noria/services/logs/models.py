@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from noria.services.logs.errors import invalid_token
+from noria.services.logs.settings import GroupSettings
 from noria.store.log_events import LogEvent, LogGroup, LogStream, Position
 
 ID_DIGITS = 56  # of AWS's event ids
@@ -30,17 +31,24 @@ def stream_arn(account: str, region: str, group: str, stream: str) -> str:
     return f"{group_arn(account, region, group)}:log-stream:{stream}"
 
 
-def describe_group(account: str, region: str, group: LogGroup) -> dict[str, Any]:
+def describe_group(account: str, region: str, group: LogGroup, settings: GroupSettings) -> dict[str, Any]:
     arn = group_arn(account, region, group.name)
     return {
         "logGroupName": group.name,
         "creationTime": group.created_ms,
+        "retentionInDays": settings.retention_days,
         "metricFilterCount": 0,
         "arn": f"{arn}:*",
         "storedBytes": group.stored_bytes,
         "logGroupClass": "STANDARD",
         "logGroupArn": arn,
+        "deletionProtectionEnabled": settings.protected or None,
     }
+
+
+def summarize_group(account: str, region: str, group: LogGroup) -> dict[str, Any]:
+    arn = group_arn(account, region, group.name)
+    return {"logGroupName": group.name, "logGroupArn": arn, "logGroupClass": "STANDARD"}
 
 
 def describe_stream(account: str, region: str, group: str, stream: LogStream) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from noria.clock import Clock
 from noria.context import Principal
-from noria.services.logs.limits import EVENT_OVERHEAD_BYTES, MAX_EVENT_BYTES
+from noria.services.logs.intake import Intake
+from noria.services.logs.limits import MAX_EVENT_BYTES
 from noria.services.logs.models import stream_arn
 from noria.services.ports import LogStream, Permissions
-from noria.store.log_events import LogEvents
+from noria.store.log_events import EVENT_OVERHEAD_BYTES, LogEvents
 
 APPENDED_AT_ONCE = 1_000  # events in one turn of the loop: about 3 ms
 MAX_MESSAGE_BYTES = MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES
@@ -16,8 +17,9 @@ MAX_MESSAGE_BYTES = MAX_EVENT_BYTES - EVENT_OVERHEAD_BYTES
 class RoleLogSink:
     """See `noria.services.ports.LogSink`."""
 
-    def __init__(self, log_events: LogEvents, permissions: Permissions, clock: Clock) -> None:
+    def __init__(self, log_events: LogEvents, intake: Intake, permissions: Permissions, clock: Clock) -> None:
         self._log_events = log_events
+        self._intake = intake
         self._permissions = permissions
         self._clock = clock
 
@@ -54,7 +56,7 @@ class RoleLogSink:
         return await self._permissions.allows(principal, action, resource)
 
     async def append(self, stream_id: int, events: list[tuple[int, str]]) -> bool:
-        return await self._log_events.append(stream_id, events, self._clock.now_ms())
+        return await self._intake.append(stream_id, events, self._clock.now_ms())
 
 
 class _RoleLogStream:

@@ -26,6 +26,7 @@ class StreamOperations(LogsCore):
         self, ctx: RequestContext, *, log_group_name: str, log_stream_name: str
     ) -> None:
         group = await self._group(ctx, log_group_name)
+        await self._require_unprotected(ctx, group)
         if not await self._log_events.delete_stream(group.id, log_stream_name):
             raise errors.no_such_stream()
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
-from noria.store.base import StoreError
 from noria.store.log_events import (
     BEGINNING,
     END,
+    EVENT_OVERHEAD_BYTES,
     MAX_PAGE_BYTES,
     MAX_PAGE_EVENTS,
     MAX_SCANNED_EVENTS,
@@ -30,8 +28,7 @@ from noria.store.log_events import (
     Position,
 )
 from noria.store.sqlite.engine import SqliteEngine
-
-log = logging.getLogger(__name__)
+from noria.store.sqlite.log_erasure import LogEraser
 
 SCHEMA = """
 CREATE TABLE log_groups (
@@ -73,8 +70,7 @@ EVENTS = (
 )
 
 AFTER_ANY_NAME = "\U0010ffff"
-EVENT_OVERHEAD_BYTES = 26  # what AWS counts for each event beside its message
-SLICE_EVENTS = 1_000  # read or erased in one turn of the loop: about 2 ms
+SLICE_EVENTS = 1_000  # read in one turn of the loop: about 2 ms
 SLICE_CHARS = 4 << 20  # and no more than this much text
 
 
@@ -83,16 +79,14 @@ class SqliteLogEvents:
 
     def __init__(self, engine: SqliteEngine) -> None:
         self._engine = engine
-        self._eraser: asyncio.Task[None] | None = None
+        self._eraser = LogEraser(engine)
 
     def start(self) -> None:
         """Go on erasing what was deleted before the last stop."""
-        self._erase_in_background()
+        self._eraser.soon()
 
     async def close(self) -> None:
-        if self._eraser is not None:
-            self._eraser.cancel()
-            await asyncio.wait([self._eraser])
+        await self._eraser.close()
 
     async def create_group(self, account: str, region: str, name: str, now_ms: int) -> bool:
         def change(db: sqlite3.Connection) -> bool:
@@ -116,7 +110,7 @@ class SqliteLogEvents:
             return db.execute(f"DELETE FROM log_groups WHERE {which}", parameters).rowcount > 0
 
         deleted = await self._engine.write(change)
-        self._erase_in_background()
+        self._eraser.soon()
         return deleted
 
     async def group(self, account: str, region: str, name: str) -> LogGroup | None:
@@ -138,6 +132,20 @@ class SqliteLogEvents:
             (account, region, prefix, after, prefix + AFTER_ANY_NAME, contains, limit),
         )
         return [LogGroup(*row) for row in rows]
+
+    async def place(self, group_id: int) -> tuple[str, str, str] | None:
+        rows = self._engine.read("SELECT account, region, name FROM log_groups WHERE id = ?", (group_id,))
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+    async def stored_bytes(self) -> int:
+        return int(self._engine.read("SELECT ifnull(sum(stored_bytes), 0) FROM log_groups")[0][0])
+
+    async def largest_group(self) -> int:
+        rows = self._engine.read("SELECT id FROM log_groups ORDER BY stored_bytes DESC LIMIT 1")
+        return int(rows[0][0]) if rows else 0
+
+    async def erase_oldest(self, group_id: int, before_ms: int = END.time_ms) -> int:
+        return await self._eraser.erase_oldest(group_id, before_ms)
 
     async def create_stream(self, group_id: int, name: str, now_ms: int) -> bool | None:
         def change(db: sqlite3.Connection) -> bool | None:
@@ -166,7 +174,7 @@ class SqliteLogEvents:
             return True
 
         deleted = await self._engine.write(change)
-        self._erase_in_background()
+        self._eraser.soon()
         return deleted
 
     async def stream(self, group_id: int, name: str) -> LogStream | None:
@@ -293,44 +301,3 @@ class SqliteLogEvents:
 
     def _rows(self, sql: str, parameters: tuple[Any, ...]) -> Iterator[LogEvent]:
         return map(LogEvent._make, self._engine.scan(sql, parameters))
-
-    def _erase_in_background(self) -> None:
-        if self._eraser is None or self._eraser.done():
-            self._eraser = asyncio.get_running_loop().create_task(self._erase())
-
-    async def _erase(self) -> None:
-        try:
-            while trash := self._engine.read("SELECT rowid, group_id, stream_id FROM log_trash LIMIT 1"):
-                rowid, group_id, stream_id = trash[0]
-                while await self._erase_slice(group_id, stream_id):
-                    pass
-                await self._engine.write(partial(_forget, rowid))
-        except StoreError as error:
-            log.error("erasing deleted log events stopped, the next deletion or start goes on: %s", error)
-
-    async def _erase_slice(self, group_id: int, stream_id: int) -> bool:
-        """Erase up to SLICE_EVENTS of a stream's events, or of a group's (stream 0) events and streams."""
-        if stream_id:
-            owner, owner_id = "stream_id", stream_id
-        else:
-            owner, owner_id = "group_id", group_id
-
-        def change(db: sqlite3.Connection) -> bool:
-            events = db.execute(
-                "DELETE FROM log_events WHERE (group_id, time_ms, seq) IN"
-                f" (SELECT group_id, time_ms, seq FROM log_events WHERE {owner} = ? LIMIT ?)",
-                (owner_id, SLICE_EVENTS),
-            ).rowcount
-            if events or stream_id:
-                return events > 0
-            streams = db.execute(
-                "DELETE FROM log_streams WHERE id IN (SELECT id FROM log_streams WHERE group_id = ? LIMIT ?)",
-                (group_id, SLICE_EVENTS),
-            ).rowcount
-            return streams > 0
-
-        return await self._engine.write(change)
-
-
-def _forget(rowid: int, db: sqlite3.Connection) -> None:
-    db.execute("DELETE FROM log_trash WHERE rowid = ?", (rowid,))
