@@ -170,7 +170,7 @@ class App:
             "sqs": (sqs,),
             "lambda": (*functions.apis, triggers),
             "iam": (iam,),
-            "sts": (StsApi(directory, credentials, authorizer),),
+            "sts": (StsApi(directory, credentials, authorizer, clock),),
             "logs": (logs,),
         }
         for service, objects in apis.items():

@@ -8,7 +8,9 @@ from typing import Literal
 
 import msgspec
 
-PrincipalKind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
+PrincipalKind = Literal[
+    "root", "user", "assumed-role", "federated-user", "service", "web-identity", "anonymous"
+]
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -24,6 +26,7 @@ class Principal(msgspec.Struct, frozen=True):
     federating_id: the unique id of the user behind a federated one.
     session_conditions: (condition key, value) that a session has in all of its requests, e.g.
         ``lambda:SourceFunctionArn``.
+    federated_provider: ARN of the provider whose token a web identity shows, or showed for this session.
     """
 
     kind: PrincipalKind
@@ -37,6 +40,7 @@ class Principal(msgspec.Struct, frozen=True):
     session_conditions: tuple[tuple[str, str], ...] = ()
     transitive_tags: tuple[str, ...] = ()
     federating_id: str = ""
+    federated_provider: str = ""
 
 
 class RequestContext(msgspec.Struct):
@@ -65,6 +69,9 @@ class RequestContext(msgspec.Struct):
 
 def root_principal(account: str) -> Principal:
     return Principal("root", account, f"arn:aws:iam::{account}:root", account)
+
+
+ANONYMOUS = Principal("anonymous", "", "", "")
 
 
 def service_principal(name: str) -> Principal:

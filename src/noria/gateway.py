@@ -20,7 +20,7 @@ from noria.auth.browsers import refuse_pages
 from noria.auth.credentials import Credentials, permissive_principal
 from noria.clock import Clock
 from noria.config import Settings
-from noria.context import Principal, RequestContext, new_request_id
+from noria.context import ANONYMOUS, Principal, RequestContext, new_request_id
 from noria.errors import AwsError, not_implemented
 from noria.http.types import Request, Response
 from noria.protocol.codec import Codec
@@ -123,7 +123,10 @@ class Gateway:
         is_large = len(request.body) > LARGE_BODY_BYTES
         if is_large:
             request.body_sha256 = await asyncio.to_thread(_sha256, request.body)
-        ctx = await self.authenticate(request, request_id, service, operation.name, codec.protocol)
+        if bound.action.signed:
+            ctx = await self.authenticate(request, request_id, service, operation.name, codec.protocol)
+        else:
+            ctx = self._unsigned(request, request_id, service, operation.name)
         if is_large:
             params = await asyncio.to_thread(codec.decode, request, operation, route.uri_params)
         else:
@@ -166,6 +169,21 @@ class Gateway:
             access_key_id=signed.access_key_id if signed else "",
             user_agent=request.headers.get("user-agent", ""),
             trace_header=request.headers.get("x-amzn-trace-id", ""),
+        )
+
+    def _unsigned(self, request: Request, request_id: str, service: str, operation: str) -> RequestContext:
+        """For an operation that proves itself who asks; a signature that comes with it means nothing."""
+        return RequestContext(
+            request_id,
+            service,
+            operation,
+            "",
+            self._settings.region,
+            ANONYMOUS,
+            self._clock.now_ms(),
+            source_ip=request.peer,
+            base_url=self.url,
+            user_agent=request.headers.get("user-agent", ""),
         )
 
     async def _prove(

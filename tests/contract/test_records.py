@@ -59,6 +59,14 @@ async def test_delete_says_whether_there_was_one(records: Records) -> None:
     assert await records.get("k", A, REGION, "n") is None
 
 
+async def test_delete_compares_where_it_is_told_to(records: Records) -> None:
+    await records.insert("k", A, REGION, "n", b"1")
+    assert not await records.delete("k", A, REGION, "n", expected=b"0")
+    assert await records.get("k", A, REGION, "n") == b"1"
+    assert await records.delete("k", A, REGION, "n", expected=b"1")
+    assert not await records.delete("k", A, REGION, "n", expected=b"1")
+
+
 async def test_names_are_listed_in_the_order_of_their_bytes(records: Records) -> None:
     names = ["é", "a", "B", "a-b", "ab", "z", "日本"]
     for name in names:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from typing import Any
 
 import pytest
@@ -95,16 +93,3 @@ def test_what_can_be_told_of_a_key_and_of_a_message(aws: Aws, server: ServerProc
     assert aws.sts.get_access_key_info(AccessKeyId=keys.access_key_id)["Account"] == ACCOUNT
     with refused(400, "InvalidAuthorizationMessageException", "Message is not valid"):
         aws.sts.decode_authorization_message(EncodedMessage="x" * 50)
-
-
-def test_a_web_identity_is_refused_by_name_though_its_request_is_not_signed(server: ServerProcess) -> None:
-    body = (
-        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=session&WebIdentityToken=xxxx"
-        f"&RoleArn=arn:aws:iam::{ACCOUNT}:role/R"
-    )
-    request = urllib.request.Request(server.url, body.encode(), {"Host": "sts.amazonaws.com"})
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=30)
-    with caught.value as answer:
-        assert answer.code == 501
-        assert b"AssumeRoleWithWebIdentity is not supported by Noria" in answer.read()

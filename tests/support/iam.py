@@ -12,6 +12,7 @@ from botocore import xform_name
 from noria.auth.authorize import Authorizer
 from noria.clock import ManualClock
 from noria.context import Principal, RequestContext, root_principal
+from noria.errors import AwsError
 from noria.protocol.models import load_service
 from noria.protocol.validate import validate
 from noria.services.iam.api import IamApi
@@ -46,6 +47,21 @@ def allowing_all(records: Records) -> Authorizer:
 def iam_api(records: Records) -> IamApi:
     """For tests that call its methods."""
     return IamApi(records, LastUsed(records), allowing_all(records))
+
+
+class refused:
+    """The block is answered with this error."""
+
+    def __init__(self, status: int, code: str, text: str) -> None:
+        self.expected = (status, code, text)
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        assert isinstance(error, AwsError)
+        assert (error.status, error.code, error.message) == self.expected
+        return True
 
 
 class IamClient:

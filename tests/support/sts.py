@@ -29,7 +29,7 @@ class StsClient:
         self.credentials = Credentials(generate_root_credentials(ACCOUNT), iam.directory)
         self.authorizer = Authorizer(iam.directory, "enforce", {"sts": DENIAL}, self.clock)
         self.authorizer.resources["iam"] = iam.directory
-        self.api = StsApi(iam.directory, self.credentials, self.authorizer)
+        self.api = StsApi(iam.directory, self.credentials, self.authorizer, self.clock)
         self.root = root_principal(ACCOUNT)
 
     async def __call__(

@@ -36,6 +36,7 @@ class Action(msgspec.Struct, frozen=True):
         decides itself (sts:AssumeRole: trust and identity policies together).
     resource_text: how a denial names the resource where that is not the ARN (IAM: ``role NAME``).
     by_name: the request names a user, group, role … without its path; the policy source completes the ARN.
+    signed: False for what nobody signs, since it proves who asks by other means (a web identity's token).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Action(msgspec.Struct, frozen=True):
     resource_text: Callable[[RequestContext, Params], str] | None = None
     by_name: bool = False
     also: Callable[[Params], Sequence[str]] | None = None
+    signed: bool = True
 
 
 class Denial(msgspec.Struct, frozen=True):
@@ -314,6 +316,8 @@ def principal_conditions(principal: Principal) -> dict[str, str]:
     """The ``aws:`` condition keys that follow from who asks."""
     if principal.kind == "service":
         return {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.name}
+    if principal.kind == "web-identity":
+        return {"aws:PrincipalIsAWSService": "false", "aws:FederatedProvider": principal.federated_provider}
     conditions = {
         "aws:PrincipalArn": principal.role_arn if principal.kind == "assumed-role" else principal.arn,
         "aws:PrincipalAccount": principal.account,
@@ -324,6 +328,8 @@ def principal_conditions(principal: Principal) -> dict[str, str]:
     }
     if principal.kind == "user":
         conditions["aws:username"] = principal.name
+    if principal.federated_provider:
+        conditions["aws:FederatedProvider"] = principal.federated_provider
     conditions.update(principal.session_conditions)
     return conditions
 

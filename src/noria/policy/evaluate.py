@@ -116,7 +116,7 @@ def evaluate(
         return denial
     grant = _grant(request, resource) if resource is not None else "none"
     of_resource: PolicyType = "role trust" if trust else "resource-based"
-    if principal.kind in ("service", "anonymous"):
+    if principal.kind in ("service", "web-identity", "anonymous"):
         return ALLOWED if grant == "direct" else Decision(False, of_resource)
     if same_account and grant == "direct":
         return ALLOWED

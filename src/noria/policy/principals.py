@@ -21,6 +21,7 @@ ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 IDENTITY = re.compile(
     r"arn:aws[a-z-]*:(iam::[0-9]{12}:(user|role)|sts::[0-9]{12}:(assumed-role|federated-user))/[^*?\s]+"
 )
+OIDC_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/[^*?\s]+")
 SERVICE = re.compile(r"[a-z0-9][a-z0-9.-]*\.amazonaws\.com(\.cn)?")
 WEB_IDENTITY_PROVIDERS = frozenset(
     ("accounts.google.com", "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
@@ -30,6 +31,7 @@ WEB_IDENTITY_PROVIDERS = frozenset(
 class Principals(msgspec.Struct, frozen=True):
     """Who a statement speaks of. everyone: ``*``. negated: of NotPrincipal, all but these.
 
+    federated: ARNs of identity providers, for those whom they know and the sessions made for these.
     services_too: everyone includes AWS's services; a role's trust policy must name the service.
     """
 
@@ -37,6 +39,7 @@ class Principals(msgspec.Struct, frozen=True):
     accounts: frozenset[str]
     arns: frozenset[str]
     services: frozenset[str]
+    federated: frozenset[str] = frozenset()
     services_too: bool = True
     negated: bool = False
 
@@ -46,6 +49,10 @@ class Principals(msgspec.Struct, frozen=True):
         if principal.kind == "service":
             named = principal.name in self.services or (self.everyone and self.services_too)
             return "direct" if named else "none"
+        if principal.federated_provider in self.federated:
+            return "direct"
+        if principal.kind == "web-identity":  # everyone is enough to deny, not to allow
+            return "account" if self.everyone else "none"
         if self.everyone or principal.arn in self.arns:
             return "direct"
         if principal.role_arn in self.arns:
@@ -57,7 +64,7 @@ class Principals(msgspec.Struct, frozen=True):
         their account (IAM reference, NotPrincipal)."""
         if principal.kind == "service":
             return principal.name in self.services
-        if self.everyone:
+        if self.everyone or principal.federated_provider in self.federated:
             return True
         chain = {principal.arn, principal.role_arn} - {"", f"arn:aws:iam::{principal.account}:root"}
         return principal.account in self.accounts and chain <= self.arns
@@ -85,9 +92,11 @@ def parse_principals(element: Any, *, trust: bool = False, negated: bool = False
         if not SERVICE.fullmatch(service):
             raise invalid_principal("SERVICE", service)
     for provider in sorted(found["Federated"] - WEB_IDENTITY_PROVIDERS):
-        raise invalid_principal("Federated", provider)  # no identity provider can exist in Noria
+        if not OIDC_PROVIDER.fullmatch(provider):
+            raise invalid_principal("Federated", provider)
     everyone, accounts, arns = _aws_principals(found["AWS"])
-    return Principals(everyone, accounts, arns, frozenset(found["Service"]), not trust, negated)
+    services, federated = frozenset(found["Service"]), frozenset(found["Federated"])
+    return Principals(everyone, accounts, arns, services, federated, not trust, negated)
 
 
 def _aws_principals(names: set[str]) -> tuple[bool, frozenset[str], frozenset[str]]:

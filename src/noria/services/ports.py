@@ -36,10 +36,23 @@ class RoleView(msgspec.Struct, frozen=True):
     tags: Mapping[str, str] = {}
 
 
+class IdentityProvider(msgspec.Struct, frozen=True):
+    """An OpenID Connect provider that an account trusts. See `noria.services.iam.models.OidcProvider`."""
+
+    arn: str
+    name: str
+    url: str
+    client_ids: tuple[str, ...]
+    thumbprints: tuple[str, ...]
+
+
 class RoleDirectory(Protocol):
-    """Roles and managed policies as STS sees them. Implemented by IAM."""
+    """Roles, managed policies and identity providers as STS sees them. Implemented by IAM."""
 
     async def role(self, role_arn: str) -> RoleView | None: ...
+
+    async def identity_provider(self, account: str, issuer: str) -> IdentityProvider | None:
+        """The account's one for tokens that name `issuer` (``https://…``) as theirs."""
 
     def generation(self) -> int:
         """Grows whenever any role may have changed."""

@@ -38,8 +38,10 @@ class Records(Protocol):
     ) -> bool:
         """Compare and swap; False, with nothing changed, where the record is gone or is not `expected`."""
 
-    async def delete(self, kind: str, account: str, region: str, name: str) -> bool:
-        """False where there was none."""
+    async def delete(
+        self, kind: str, account: str, region: str, name: str, *, expected: bytes | None = None
+    ) -> bool:
+        """False where there was none, or one that is not `expected`, where that is given."""
 
     async def owners(self, kind: str) -> list[tuple[str, str]]:
         """(account, region) pairs that hold a record of this kind, for what resumes at start-up."""

@@ -47,7 +47,7 @@ class World:
         self.iam = iam_api(store.records)
         self.directory = IamDirectory(store.records)
         self.authorizer = Authorizer(self.directory, "enforce", {}, self.clock)
-        self.sts = StsApi(self.directory, self.credentials, self.authorizer)
+        self.sts = StsApi(self.directory, self.credentials, self.authorizer, self.clock)
         self.sessions = RoleSessions(self.directory, self.credentials, self.authorizer, self.clock)
 
     def ctx(self, principal: Principal | None = None) -> RequestContext:

@@ -57,17 +57,19 @@ class AccountOperations:
         policies = await self._store.policies(ctx.account)
         groups = await self._store.groups.all(ctx.account)
         profiles = await self._store.profiles.all(ctx.account)
+        providers = await self._store.oidc_providers.all(ctx.account)
         used = {
             "Users": len(users),
             "Groups": len(groups),
             "Roles": len(roles),
             "Policies": len(policies),
             "InstanceProfiles": len(profiles),
+            "Providers": len(providers),
             "PolicyVersionsInUse": sum(len(policy.all_versions()) for policy in policies),
             "AccountAccessKeysPresent": 1,  # root's of the data directory
         }
         none = (
-            "ServerCertificates", "Providers", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled",
+            "ServerCertificates", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled",
             "AccountPasswordPresent", "AccountSigningCertificatesPresent",
         )  # fmt: skip
         return {"SummaryMap": used | dict.fromkeys(none, 0) | QUOTAS}

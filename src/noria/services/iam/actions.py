@@ -90,6 +90,14 @@ def _on_key_owner(ctx: RequestContext, params: Params) -> str:
     return f"arn:aws:iam::{ctx.account}:access-key/{params['access_key_id']}"
 
 
+def _new_oidc_provider(ctx: RequestContext, params: Params) -> str:
+    return f"arn:aws:iam::{ctx.account}:oidc-provider/{str(params['url']).partition('://')[2]}"
+
+
+def _oidc_provider(ctx: RequestContext, params: Params) -> str:
+    return str(params["open_id_connect_provider_arn"])
+
+
 def _linked(ctx: RequestContext, params: Params) -> str:
     service = params["aws_service_name"]
     role = linked_role(service, params.get("custom_suffix"))
@@ -224,6 +232,17 @@ ACTIONS: dict[str, Action] = {
         for name in (
             "GetInstanceProfile", "DeleteInstanceProfile", "ListInstanceProfileTags",
             "AddRoleToInstanceProfile", "RemoveRoleFromInstanceProfile",
+        )
+    },
+    # OpenID Connect providers
+    "CreateOpenIDConnectProvider": Action("iam:CreateOpenIDConnectProvider", _new_oidc_provider, _tagging),
+    "ListOpenIDConnectProviders": _on_all("ListOpenIDConnectProviders"),
+    **{
+        name: Action(f"iam:{name}", _oidc_provider, _tagging)
+        for name in (
+            "GetOpenIDConnectProvider", "DeleteOpenIDConnectProvider", "AddClientIDToOpenIDConnectProvider",
+            "RemoveClientIDFromOpenIDConnectProvider", "UpdateOpenIDConnectProviderThumbprint",
+            "TagOpenIDConnectProvider", "UntagOpenIDConnectProvider", "ListOpenIDConnectProviderTags",
         )
     },
     # The account

@@ -10,6 +10,7 @@ from noria.services.iam.credentials_api import CredentialOperations
 from noria.services.iam.groups_api import GroupOperations
 from noria.services.iam.inline_api import InlinePolicyOperations
 from noria.services.iam.last_used import LastUsed
+from noria.services.iam.oidc_api import OidcProviderOperations
 from noria.services.iam.policies_api import PolicyOperations
 from noria.services.iam.profiles_api import InstanceProfileOperations
 from noria.services.iam.repository import Repository
@@ -33,6 +34,7 @@ class IamApi(
     AccessKeyOperations,
     CredentialOperations,
     InstanceProfileOperations,
+    OidcProviderOperations,
     ServiceLinkedRoleOperations,
     AccountOperations,
     SimulationOperations,

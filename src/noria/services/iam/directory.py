@@ -9,9 +9,10 @@ from noria.auth.credentials import Credential, access_key_account
 from noria.context import Principal
 from noria.policy.document import parse_trust_policy, stored_policy
 from noria.policy.evaluate import NOBODY, Attached, Identity
+from noria.policy.statement import Policy
 from noria.services.iam.models import Bounded, InstanceProfile, PolicyHolder, Role, User
-from noria.services.iam.repository import ENTITY_ARN, POLICY_ARN, Repository
-from noria.services.ports import RoleView
+from noria.services.iam.repository import ENTITY_ARN, OIDC_ARN, POLICY_ARN, Repository
+from noria.services.ports import IdentityProvider, RoleView
 from noria.store.base import Records
 from noria.store.cache import GenerationCache
 
@@ -83,7 +84,7 @@ class IamDirectory:
             group = await self._store.groups.find(holder.account, name)
             if group is not None:
                 policies += await self._policies(group)
-        boundary = await self._managed(holder.boundary, holder.account) if holder.boundary else None
+        boundary = await self._boundary(holder.boundary, holder.account) if holder.boundary else None
         return Identity(tuple(policies), boundary, holder.tags)
 
     async def _policies(self, holder: PolicyHolder) -> list[Attached]:
@@ -97,6 +98,10 @@ class IamDirectory:
     async def _managed(self, arn: str, account: str) -> Attached | None:
         policy = await self._store.find_policy(arn, account)
         return Attached(_identity_policy(policy.document), policy.name, arn) if policy is not None else None
+
+    async def _boundary(self, arn: str, account: str) -> Attached:
+        """One that is gone allows nothing."""
+        return await self._managed(arn, account) or Attached(Policy(()), arn.rpartition("/")[2], arn)
 
     # What the entities are as resources
 
@@ -119,6 +124,9 @@ class IamDirectory:
         elif parts := POLICY_ARN.fullmatch(arn):
             policy = await self._store.find_policy(arn, parts[1])
             tags = policy.tags if policy is not None else {}
+        elif parts := OIDC_ARN.fullmatch(arn):
+            provider = await self._store.oidc_providers.find(parts[1], parts[2])
+            tags = provider.tags if provider is not None else {}
         else:
             return None
         conditions = {f"iam:ResourceTag/{key}": value for key, value in tags.items()}
@@ -134,6 +142,12 @@ class IamDirectory:
             return None
         trust = _trust_policy(role.trust)
         return RoleView(role.arn, role.account, role.name, role.role_id, trust, role.max_session_s, role.tags)
+
+    async def identity_provider(self, account: str, issuer: str) -> IdentityProvider | None:
+        found = await self._store.oidc_providers.find(account, issuer.partition("://")[2])
+        if found is None or found.url != issuer:
+            return None
+        return IdentityProvider(found.arn, found.name, found.url, found.client_ids, found.thumbprints)
 
     async def policy_document(self, policy_arn: str, account: str) -> str | None:
         """Raises ValidationError for what is no ARN of a managed policy."""

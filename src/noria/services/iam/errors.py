@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from noria.errors import AwsError
-from noria.services.iam.models import Entity, Role
+from noria.services.iam.models import Entity, PolicyHolder, Role
 
 
 def _no_such(text: str) -> AwsError:
@@ -39,6 +39,10 @@ def no_such_instance_profile(name: str) -> AwsError:
     return _no_such(f"Instance Profile {name} cannot be found.")
 
 
+def no_such_oidc_provider(arn: str) -> AwsError:
+    return _no_such(f"OpenIDConnect Provider not found for arn {arn}")
+
+
 def no_such_access_key(key_id: str) -> AwsError:
     return _no_such(f"The Access Key with id {key_id} cannot be found.")
 
@@ -65,6 +69,10 @@ def entity_exists(kind: str, name: str) -> AwsError:
 
 def instance_profile_exists(name: str) -> AwsError:
     return _exists(f"Instance Profile {name} already exists.")
+
+
+def oidc_provider_exists(url: str) -> AwsError:
+    return _exists(f"Provider with url {url} already exists.")
 
 
 def policy_exists(name: str) -> AwsError:
@@ -99,6 +107,14 @@ def delete_conflict(text: str) -> AwsError:
     return AwsError("DeleteConflict", text, 409)
 
 
+def check_without_policies(holder: PolicyHolder) -> None:
+    """Raises DeleteConflict for one that has any."""
+    if holder.attached:
+        raise delete_conflict("Cannot delete entity, must detach all policies first.")
+    if holder.inline:
+        raise delete_conflict("Cannot delete entity, must delete policies first.")
+
+
 def policy_has_versions() -> AwsError:
     return delete_conflict(
         "This policy has more than one version. Before you delete a policy, you must delete the policy's"
@@ -112,6 +128,10 @@ def check_modifiable(entity: Entity) -> None:
         role = f"the protected role '{entity.name}'"
         text = f"Cannot perform the operation on {role} - this role is only modifiable by AWS"
         raise AwsError("UnmodifiableEntity", text, 400)
+
+
+def invalid_oidc_url() -> AwsError:
+    return invalid("Invalid Open ID Connect Provider URL")
 
 
 def invalid_arn() -> AwsError:

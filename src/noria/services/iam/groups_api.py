@@ -73,34 +73,31 @@ class GroupOperations:
     ) -> None:
         groups = self._store.groups
         name = new_group_name or group_name
-        group = await groups.get(ctx.account, group_name)
-        path = new_path or group.path
-        if name.lower() == group_name.lower():
-            await groups.change(
-                ctx.account, group_name, lambda group: msgspec.structs.replace(group, name=name, path=path)
-            )
-        elif not await groups.insert(msgspec.structs.replace(group, name=name, path=path)):
-            raise errors.entity_exists("group", name)
-        if name == group_name:
-            return
-        for user in await self._store.members(ctx.account, group_name):  # never without the group's policies
-            await self._store.users.change(
-                ctx.account, user.name, lambda user: _moved(user, group_name, name)
-            )
+
+        def moved(group: Group) -> Group:
+            return msgspec.structs.replace(group, name=name, path=new_path or group.path)
+
+        async def move_members() -> None:
+            await self._move_members(ctx.account, group_name, name)
+
         if name.lower() != group_name.lower():
-            await groups.delete(ctx.account, group_name)
+            # Before the old one goes: nobody is ever without the group's policies.
+            await groups.rename(ctx.account, group_name, name, moved, move_members)
+        else:
+            await groups.change(ctx.account, group_name, moved)
+        if name != group_name:
+            await move_members()  # also who came in meanwhile
 
     async def delete_group(self, ctx: RequestContext, *, group_name: str) -> None:
         group = await self._store.groups.get(ctx.account, group_name)
         if await self._store.members(ctx.account, group_name):
             raise errors.delete_conflict("Cannot delete entity, must remove users from group first.")
-        if group.attached:
-            raise errors.delete_conflict("Cannot delete entity, must detach all policies first.")
-        if group.inline:
-            raise errors.delete_conflict("Cannot delete entity, must delete policies first.")
-        await self._store.groups.delete(ctx.account, group_name)
-        for user in await self._store.members(ctx.account, group_name):  # who came in meanwhile
-            await self._store.users.change(ctx.account, user.name, lambda user: _moved(user, group_name))
+        await self._store.groups.delete(ctx.account, group_name, errors.check_without_policies)
+        await self._move_members(ctx.account, group.name)  # who came in meanwhile
+
+    async def _move_members(self, account: str, group: str, *instead: str) -> None:
+        for user in await self._store.members(account, group):
+            await self._store.users.change(account, user.name, lambda user: _moved(user, group, *instead))
 
     async def add_user_to_group(self, ctx: RequestContext, *, group_name: str, user_name: str) -> None:
         await self._store.groups.get(ctx.account, group_name)

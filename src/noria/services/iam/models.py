@@ -171,6 +171,20 @@ class InstanceProfile(Entity, frozen=True, kw_only=True):
         }
 
 
+class OidcProvider(Entity, frozen=True, kw_only=True):
+    """An OpenID Connect provider, whose tokens stand for its users. name: its URL without the scheme.
+
+    url: the issuer that its tokens name. thumbprints: SHA-1, in hex, of the certificates that are trusted
+    where none of the usual authorities vouches for the server.
+    """
+
+    kind: ClassVar[str] = "oidc-provider"
+    url: str
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+    tags: Tags = {}
+
+
 class PolicyVersion(msgspec.Struct, frozen=True):
     """A version of a managed policy. number: 1 for ``v1``."""
 

@@ -95,9 +95,12 @@ class PolicyOperations:
         policy = await self._store.own_policy(policy_arn, ctx.account)
         if any(policy.arn in uses for uses in await self._store.policy_uses(ctx.account)):
             raise errors.delete_conflict("Cannot delete a policy attached to entities.")
-        if len(policy.all_versions()) > 1:
-            raise errors.policy_has_versions()
-        await self._store.delete_policy(policy)
+
+        def check(policy: ManagedPolicy) -> None:
+            if len(policy.all_versions()) > 1:
+                raise errors.policy_has_versions()
+
+        await self._store.delete_policy(policy_arn, ctx.account, check)
 
     async def list_entities_for_policy(
         self,

@@ -94,12 +94,12 @@ class InstanceProfileOperations:
         await self._store.profiles.change(ctx.account, instance_profile_name, remove)
 
     async def delete_instance_profile(self, ctx: RequestContext, *, instance_profile_name: str) -> None:
-        profile = await self._store.profiles.get(ctx.account, instance_profile_name)
-        if profile.roles:
-            raise errors.delete_conflict(
-                "Cannot delete entity, must remove roles from instance profile first."
-            )
-        await self._store.profiles.delete(ctx.account, instance_profile_name)
+        def check(profile: InstanceProfile) -> None:
+            if profile.roles:
+                text = "Cannot delete entity, must remove roles from instance profile first."
+                raise errors.delete_conflict(text)
+
+        await self._store.profiles.delete(ctx.account, instance_profile_name, check)
 
     async def _listed(
         self, profiles: list[InstanceProfile], marker: str | None, max_items: int | None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from noria.services.iam.models import (
     Group,
     InstanceProfile,
     ManagedPolicy,
+    OidcProvider,
     PolicyHolder,
     Role,
     User,
@@ -31,6 +32,7 @@ EVERYONE = ""  # the account of records that all accounts share
 REGION = ""  # IAM is global
 
 ENTITY_ARN = re.compile(r"arn:aws:iam::([0-9]{12}):(user|group|role|instance-profile)/(?:.*/)?([^/]+)")
+OIDC_ARN = re.compile(r"arn:aws:iam::([0-9]{12}):oidc-provider/(.+)")
 POLICY_ARN = re.compile(r"arn:aws:iam::(aws|[0-9]{12}):policy/(?:.*/)?([^/]+)")
 
 E = TypeVar("E", bound=Entity)
@@ -40,13 +42,20 @@ class Entities(Generic[E]):
     """The users, groups, roles or instance profiles of all accounts."""
 
     def __init__(
-        self, records: Records, entity_type: type[E], limit: int, missing: Callable[[str], AwsError]
+        self,
+        records: Records,
+        entity_type: type[E],
+        quota: str,
+        limit: int,
+        missing: Callable[[str], AwsError],
     ) -> None:
-        """limit: how many an account may have. missing: the error for a name that nothing has."""
+        """limit: how many an account may have; quota: AWS's name for that. missing: the error for a name that
+        nothing has."""
         self._records = records
         self._type = entity_type
         self._kind = f"iam-{entity_type.kind}"
         self.kind = entity_type.kind
+        self.quota = quota
         self.limit = limit
         self.missing = missing
 
@@ -81,8 +90,7 @@ class Entities(Generic[E]):
     async def check_quota(self, account: str) -> None:
         """Raises LimitExceeded where the account may not have one more."""
         if len(await self._records.list(self._kind, account, REGION, limit=self.limit)) >= self.limit:
-            words = "".join(word.capitalize() for word in self.kind.split("-"))
-            raise errors.quota_exceeded(f"{words}sPerAccount", self.limit)
+            raise errors.quota_exceeded(self.quota, self.limit)
 
     async def insert(self, entity: E) -> bool:
         """False where the name is taken."""
@@ -101,8 +109,44 @@ class Entities(Generic[E]):
             ):
                 return changed
 
-    async def delete(self, account: str, name: str) -> None:
+    async def rename(
+        self,
+        account: str,
+        name: str,
+        new_name: str,
+        change: Callable[[E], E],
+        before_the_old_goes: Callable[[], Awaitable[None]],
+    ) -> E:
+        """`change` gives it `new_name`, too, which is another than `name` whatever the case. What others
+        change of it meanwhile comes along. Raises NoSuchEntity, EntityAlreadyExists."""
+        while True:
+            entity, raw = await self._raw(account, name)
+            if entity is None:
+                raise self.missing(name)
+            moved = change(entity)
+            if not await self.insert(moved):
+                raise errors.entity_exists(self.kind, new_name)
+            await before_the_old_goes()
+            if await self._delete(account, name, raw):
+                return moved
+            await self._delete(account, new_name, msgspec.json.encode(moved))
+
+    async def delete(self, account: str, name: str, check: Callable[[E], None]) -> E:
+        """check: raises where what there is now may not be deleted. Raises NoSuchEntity, too."""
+        while True:
+            entity, raw = await self._raw(account, name)
+            if entity is None:
+                raise self.missing(name)
+            check(entity)
+            if await self._delete(account, name, raw):
+                return entity
+
+    async def discard(self, account: str, name: str) -> None:
+        """Whatever it is by now, and if it is there."""
         await self._records.delete(self._kind, account, REGION, name.lower())
+
+    async def _delete(self, account: str, name: str, expected: bytes) -> bool:
+        return await self._records.delete(self._kind, account, REGION, name.lower(), expected=expected)
 
 
 AnyEntities = Entities[User] | Entities[Group] | Entities[Role] | Entities[InstanceProfile]
@@ -113,14 +157,24 @@ class Repository:
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self.users = Entities(records, User, limits.USERS_PER_ACCOUNT, _missing("user"))
-        self.groups = Entities(records, Group, limits.GROUPS_PER_ACCOUNT, _missing("group"))
-        self.roles = Entities(records, Role, limits.ROLES_PER_ACCOUNT, _missing("role"))
+        self.users = Entities(records, User, "UsersPerAccount", limits.USERS_PER_ACCOUNT, _missing("user"))
+        self.groups = Entities(
+            records, Group, "GroupsPerAccount", limits.GROUPS_PER_ACCOUNT, _missing("group")
+        )
+        self.roles = Entities(records, Role, "RolesPerAccount", limits.ROLES_PER_ACCOUNT, _missing("role"))
         self.profiles = Entities(
             records,
             InstanceProfile,
+            "InstanceProfilesPerAccount",
             limits.INSTANCE_PROFILES_PER_ACCOUNT,
             errors.no_such_instance_profile,
+        )
+        self.oidc_providers = Entities(
+            records,
+            OidcProvider,
+            "OpenIdConnectProvidersPerAccount",
+            limits.OIDC_PROVIDERS_PER_ACCOUNT,
+            errors.no_such_oidc_provider,
         )
 
     def entities(self, kind: str) -> AnyEntities:
@@ -185,8 +239,27 @@ class Repository:
             ):
                 return changed
 
-    async def delete_policy(self, policy: ManagedPolicy) -> None:
-        await self._records.delete(POLICY_KIND, policy.account, REGION, policy.name.lower())
+    async def delete_policy(self, arn: str, account: str, check: Callable[[ManagedPolicy], None]) -> None:
+        """As `Entities.delete`, of one that the account may change. Nobody is left attached to it, who would
+        be to the next of its name; a boundary that is gone allows nothing."""
+        await self.own_policy(arn, account)
+        while True:
+            policy, raw = await self._raw_policy(arn)
+            if policy is None:
+                raise errors.no_such_policy(arn)
+            check(policy)
+            name = policy.name.lower()
+            if await self._records.delete(POLICY_KIND, policy.account, REGION, name, expected=raw):
+                break
+
+        def _detached(holder: PolicyHolder) -> PolicyHolder:
+            rest = tuple(other for other in holder.attached if other != arn)
+            return msgspec.structs.replace(holder, attached=rest)
+
+        for holder in await self.holders(account):
+            if arn in holder.attached:  # since the caller looked
+                held: Entities[Any] = self.entities(holder.kind)
+                await held.change(account, holder.name, _detached)
 
     async def attachable(self, arn: str, account: str) -> None:
         """Raises ValidationError, and NoSuchEntity for a policy that is not there to attach."""
@@ -198,6 +271,28 @@ class Repository:
         if arn is not None:
             await self.attachable(arn, account)
         return arn
+
+    # OpenID Connect providers
+
+    async def find_oidc_provider(self, arn: str, account: str) -> OidcProvider | None:
+        """Raises ValidationError for a broken ARN."""
+        parts = OIDC_ARN.fullmatch(arn)
+        if parts is None:
+            raise errors.invalid_arn()
+        return await self.oidc_providers.find(account, parts[2]) if parts[1] == account else None
+
+    async def oidc_provider(self, arn: str, account: str) -> OidcProvider:
+        """Raises ValidationError, NoSuchEntity."""
+        provider = await self.find_oidc_provider(arn, account)
+        if provider is None:
+            raise errors.no_such_oidc_provider(arn)
+        return provider
+
+    async def change_oidc_provider(
+        self, arn: str, account: str, change: Callable[[OidcProvider], OidcProvider]
+    ) -> None:
+        provider = await self.oidc_provider(arn, account)
+        await self.oidc_providers.change(account, provider.name, change)
 
     async def members(self, account: str, group: str) -> list[User]:
         return [user for user in await self.users.all(account) if group in user.groups]

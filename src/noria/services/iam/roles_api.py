@@ -11,7 +11,7 @@ from noria.context import RequestContext
 from noria.services.iam import errors, limits
 from noria.services.iam.checks import check_trust, new_tags
 from noria.services.iam.last_used import LastUsed
-from noria.services.iam.models import Role
+from noria.services.iam.models import InstanceProfile, Role
 from noria.services.iam.paging import page
 from noria.services.iam.repository import Repository
 
@@ -113,14 +113,16 @@ class RoleOperations:
         )
 
     async def delete_role(self, ctx: RequestContext, *, role_name: str) -> None:
-        role = await self._store.roles.get(ctx.account, role_name)
-        errors.check_modifiable(role)
-        if any(role_name in profile.roles for profile in await self._store.profiles.all(ctx.account)):
+        errors.check_modifiable(await self._store.roles.get(ctx.account, role_name))
+        if await self._profiles_of(ctx.account, role_name):
             raise errors.delete_conflict(
                 "Cannot delete entity, must remove roles from instance profile first."
             )
-        if role.attached:
-            raise errors.delete_conflict("Cannot delete entity, must detach all policies first.")
-        if role.inline:
-            raise errors.delete_conflict("Cannot delete entity, must delete policies first.")
-        await self._store.roles.delete(ctx.account, role_name)
+        await self._store.roles.delete(ctx.account, role_name, errors.check_without_policies)
+        for profile in await self._profiles_of(ctx.account, role_name):  # that took it meanwhile
+            await self._store.profiles.change(
+                ctx.account, profile.name, lambda profile: msgspec.structs.replace(profile, roles=())
+            )
+
+    async def _profiles_of(self, account: str, role_name: str) -> list[InstanceProfile]:
+        return [profile for profile in await self._store.profiles.all(account) if role_name in profile.roles]

@@ -59,10 +59,12 @@ class ServiceLinkedRoleOperations:
 
     async def delete_service_linked_role(self, ctx: RequestContext, *, role_name: str) -> Answer:
         """Done at once: none of these services is here to still need its role."""
-        role = await self._store.roles.get(ctx.account, role_name)
-        if not role.linked_service:
-            raise errors.no_such_entity("role", role_name)
-        await self._store.roles.delete(ctx.account, role_name)
+
+        def check(role: Role) -> None:
+            if not role.linked_service:
+                raise errors.no_such_entity("role", role_name)
+
+        role = await self._store.roles.delete(ctx.account, role_name, check)
         task = f"task{role.path}{role.name}/{uuid.uuid4()}"
         if len(self._deletions) >= TASKS_KEPT:
             self._deletions.pop(next(iter(self._deletions)))

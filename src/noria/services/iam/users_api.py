@@ -77,39 +77,34 @@ class UserOperations:
     ) -> None:
         users = self._store.users
         name = new_user_name or user_name
-        user = await users.get(ctx.account, user_name)
-        moved = msgspec.structs.replace(user, name=name, path=new_path or user.path)
-        if name.lower() == user_name.lower():
-            await users.change(
-                ctx.account,
-                user_name,
-                lambda user: msgspec.structs.replace(user, name=name, path=moved.path),
-            )
-            renamed = name != user_name
-        else:
-            if not await users.insert(moved):
-                raise errors.entity_exists("user", name)
-            await users.delete(ctx.account, user_name)
-            renamed = True
-        if renamed:
-            for key in moved.keys:
+
+        def moved(user: User) -> User:
+            return msgspec.structs.replace(user, name=name, path=new_path or user.path)
+
+        async def own_keys() -> None:
+            user = await users.get(ctx.account, name)
+            for key in user.keys:
                 await self._store.own_key(ctx.account, key.key_id, name)
 
+        if name.lower() != user_name.lower():
+            await users.rename(ctx.account, user_name, name, moved, own_keys)
+            return
+        await users.change(ctx.account, user_name, moved)
+        if name != user_name:
+            await own_keys()
+
     async def delete_user(self, ctx: RequestContext, *, user_name: str) -> None:
-        user = await self._store.users.get(ctx.account, user_name)
-        if user.groups:
-            raise errors.delete_conflict("Cannot delete entity, must remove users from group first.")
-        if user.attached:
-            raise errors.delete_conflict("Cannot delete entity, must detach all policies first.")
-        if user.inline:
-            raise errors.delete_conflict("Cannot delete entity, must delete policies first.")
-        if user.keys:
-            raise errors.delete_conflict("Cannot delete entity, must delete access keys first.")
-        if user.service_credentials:
-            raise errors.delete_conflict(
-                "Cannot delete entity, must delete service specific credentials first."
-            )
-        await self._store.users.delete(ctx.account, user_name)
+        await self._store.users.delete(ctx.account, user_name, _check_empty)
+
+
+def _check_empty(user: User) -> None:
+    if user.groups:
+        raise errors.delete_conflict("Cannot delete entity, must remove users from group first.")
+    errors.check_without_policies(user)
+    if user.keys:
+        raise errors.delete_conflict("Cannot delete entity, must delete access keys first.")
+    if user.service_credentials:
+        raise errors.delete_conflict("Cannot delete entity, must delete service specific credentials first.")
 
 
 def caller_name(ctx: RequestContext) -> str:

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 
-from noria.context import Principal, RequestContext, new_request_id
+from noria.context import ANONYMOUS, RequestContext, new_request_id
 from noria.errors import AwsError
 from noria.http.types import Request, Response
 from noria.services.lambda_.concurrency import Concurrency
@@ -26,7 +26,6 @@ FORBIDDEN = (
     "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 )
 HOST = ".lambda-url."  # in the names that AWS gives its URLs: they serve as well, where they lead here
-ANYONE = Principal("anonymous", "", "", "")
 PLACES_CACHED = 10_000  # ids of URLs, a hundred bytes each
 
 Authenticate = Callable[[Request, str, str, str, str], Awaitable[RequestContext]]
@@ -91,7 +90,7 @@ class Urls:
         """The caller's context where the URL asks who calls. Raises AccessDeniedException."""
         conditions = {"lambda:FunctionUrlAuthType": config.auth_type, "lambda:FunctionArn": config.arn}
         if config.auth_type == "NONE":
-            if not await self._core.permissions.allows(ANYONE, ACTION, config.arn, conditions):
+            if not await self._core.permissions.allows(ANONYMOUS, ACTION, config.arn, conditions):
                 raise _forbidden()
             return None
         ctx = await self._authenticate(request, request_id, "lambda", "InvokeFunctionUrl", "rest-json")

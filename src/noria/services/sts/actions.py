@@ -38,6 +38,9 @@ ACTIONS: dict[str, Action] = {
     "GetSessionToken": Action("sts:GetSessionToken", _anything, needs_permission=False),
     # Trust and identity policies together decide, in the operation.
     "AssumeRole": Action("sts:AssumeRole", _role, needs_permission=False),
+    "AssumeRoleWithWebIdentity": Action(
+        "sts:AssumeRoleWithWebIdentity", _role, needs_permission=False, signed=False
+    ),
     "GetFederationToken": Action("sts:GetFederationToken", _federated_user, _tags),
     "GetAccessKeyInfo": Action("sts:GetAccessKeyInfo", _anything),
     "DecodeAuthorizationMessage": Action("sts:DecodeAuthorizationMessage", _anything),

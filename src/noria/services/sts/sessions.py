@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from noria.auth.credentials import Credentials, SessionCredentials
 from noria.clock import Clock
 from noria.context import Principal, service_principal
@@ -15,25 +17,29 @@ SERVICE_SESSION_S = 12 * 3600  # the longest that a role's session can be; its e
 ROLES_CACHED = 1024  # one account's quota
 
 
-def session_principal(
-    role: RoleView,
-    session_name: str,
-    session_policies: tuple[str, ...] = (),
-    tags: tuple[tuple[str, str], ...] = (),
-    transitive_tags: tuple[str, ...] = (),
-    conditions: tuple[tuple[str, str], ...] = (),
-) -> Principal:
+class Session(msgspec.Struct, frozen=True):
+    """What a session is given beside its name, see `Principal`."""
+
+    policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive_tags: tuple[str, ...] = ()
+    conditions: tuple[tuple[str, str], ...] = ()
+    federated_provider: str = ""
+
+
+def session_principal(role: RoleView, session_name: str, given: Session) -> Principal:
     return Principal(
         "assumed-role",
         role.account,
         f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{session_name}",
         f"{role.role_id}:{session_name}",
         role.name,
-        session_policies,
+        given.policies,
         role.arn,
-        tags,
-        conditions,
-        transitive_tags,
+        given.tags,
+        given.conditions,
+        given.transitive_tags,
+        federated_provider=given.federated_provider,
     )
 
 
@@ -73,7 +79,7 @@ class RoleSessions:
         role = await self._trusting(role_arn, service_principal_name, source_arn)
         if role is None:
             return None
-        principal = session_principal(role, session_name, conditions=conditions)
+        principal = session_principal(role, session_name, Session(conditions=conditions))
         issued = self._credentials.issue(principal, self._clock.now_ms(), SERVICE_SESSION_S)
         return _session(issued, principal)
 

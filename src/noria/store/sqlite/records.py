@@ -45,8 +45,15 @@ class SqliteRecords:
             (value, kind, account, region, name, expected),
         )
 
-    async def delete(self, kind: str, account: str, region: str, name: str) -> bool:
-        return await self._change(kind, f"DELETE FROM records WHERE {WHERE}", (kind, account, region, name))
+    async def delete(
+        self, kind: str, account: str, region: str, name: str, *, expected: bytes | None = None
+    ) -> bool:
+        named = (kind, account, region, name)
+        if expected is None:
+            return await self._change(kind, f"DELETE FROM records WHERE {WHERE}", named)
+        return await self._change(
+            kind, f"DELETE FROM records WHERE {WHERE} AND value = ?", (*named, expected)
+        )
 
     async def owners(self, kind: str) -> list[tuple[str, str]]:
         rows = self._engine.read("SELECT DISTINCT account, region FROM records WHERE kind = ?", (kind,))
