@@ -12,7 +12,9 @@ from tests.support.sqs import SqsClient
 
 from noria.clock import ManualClock
 from noria.services.sqs.api import SqsApi
+from noria.store.sqlite import engine
 from noria.store.sqlite.store import SqliteStore
+from noria.store.sqlite.sync import ThreadSync
 
 
 async def test_a_long_poll_has_a_message_while_its_send_still_waits_for_the_disk(
@@ -24,6 +26,7 @@ async def test_a_long_poll_has_a_message_while_its_send_still_waits_for_the_disk
         disk.wait()
         real(fd)
 
+    monkeypatch.setattr(engine, "open_sync", ThreadSync)
     store = SqliteStore(tmp_path / "noria.db")
     await store.start()
     clock = ManualClock()

@@ -6,28 +6,21 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from noria.store.base import StoreError
 from noria.store.sqlite import engine as engine_module
-from noria.store.sqlite.engine import SqliteEngine
+from noria.store.sqlite.engine import Collector, Row, SqliteEngine
+from noria.store.sqlite.sync import ThreadSync
 
 SCHEMA = ("CREATE TABLE numbers (n INTEGER PRIMARY KEY, filling BLOB)",)
 
 
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[SqliteEngine]:
-    engine = SqliteEngine(tmp_path / "test.db", SCHEMA)
-    await engine.start()
-    yield engine
-    await engine.close()
-
-
 class Syncs:
-    """Stands in for os.fdatasync: counts, waits at a gate, fails when told to."""
+    """Stands in for os.fdatasync, on a thread: counts, waits at a gate, fails when told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
@@ -36,6 +29,7 @@ class Syncs:
         self.gate.set()
         self._real = os.fdatasync
         monkeypatch.setattr(os, "fdatasync", self)
+        monkeypatch.setattr(engine_module, "open_sync", ThreadSync)
 
     def __call__(self, fd: int) -> None:
         self.gate.wait(10)
@@ -48,6 +42,14 @@ class Syncs:
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch) -> Syncs:
     return Syncs(monkeypatch)
+
+
+@pytest.fixture
+async def engine(tmp_path: Path, syncs: Syncs) -> AsyncIterator[SqliteEngine]:
+    engine = SqliteEngine(tmp_path / "test.db", SCHEMA)
+    await engine.start()
+    yield engine
+    await engine.close()
 
 
 async def insert(engine: SqliteEngine, n: int, filling: bytes = b"") -> None:
@@ -137,6 +139,44 @@ async def test_a_write_that_promises_nothing_fails_with_its_turn(engine: SqliteE
     assert numbers(engine) == [1]
 
 
+def collector(engine: SqliteEngine) -> Collector:
+    def insert_all(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        db.executemany("INSERT INTO numbers VALUES (?, ?)", rows)
+
+    return Collector(engine, insert_all)
+
+
+async def test_collected_rows_are_there_for_whoever_looks_and_share_one_sync(
+    engine: SqliteEngine, syncs: Syncs
+) -> None:
+    collected = collector(engine)
+    first = collected.add([(1, b""), (2, b"")])
+    assert numbers(engine) == [1, 2]
+    second = collected.add([(3, b"")])
+    highest = engine.write(lambda db: db.execute("SELECT max(n) FROM numbers").fetchone())
+    assert await highest == (3,)
+    await asyncio.gather(first, second)
+    assert syncs.count == 1
+
+
+async def test_a_collected_row_that_fails_fails_its_turn_but_not_who_looks(engine: SqliteEngine) -> None:
+    await insert(engine, 1)
+    collected = collector(engine)
+    writers = [collected.add([(2, b"")]), collected.add([(1, b"")])]
+    assert numbers(engine) == [1]
+    results = await asyncio.gather(*writers, return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError, StoreError]
+    await collected.add([(4, b"")])
+    assert numbers(engine) == [1, 4]
+
+
+async def test_a_collected_row_that_fails_at_the_turns_end_fails_its_turn(engine: SqliteEngine) -> None:
+    await insert(engine, 1)
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await collector(engine).add([(2, b""), (1, b"")])
+    assert numbers(engine) == [1]
+
+
 async def test_a_failing_statement_fails_its_turn_and_changes_nothing(engine: SqliteEngine) -> None:
     await insert(engine, 1)
     results = await asyncio.gather(
@@ -223,14 +263,15 @@ async def test_a_failed_sync_fails_all_that_it_was_to_cover(engine: SqliteEngine
 
 async def test_a_turn_that_is_open_when_a_sync_fails_fails_too(engine: SqliteEngine, syncs: Syncs) -> None:
     syncs.failure = OSError(5, "Input/output error")
+    syncs.gate.clear()
     first = asyncio.create_task(insert(engine, 1))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    engine._sync_thread.submit(int).result()  # the sync has failed; the loop will hear of it in the next turn
-    syncs.failure = None
-    second = asyncio.create_task(insert(engine, 2))
+    await turns()
+    second = asyncio.create_task(insert(engine, 2))  # not committed before the sync has ended
+    await turns()
+    syncs.gate.set()
     results = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(result) for result in results] == [StoreError, StoreError]
+    syncs.failure = None
     await insert(engine, 3)
 
 

@@ -3,6 +3,7 @@
 Writes of one turn share one transaction; at the turn's end it is committed (into the WAL, without a sync),
 `fdatasync` of the WAL file begins beside the loop, and the writers' futures resolve when it ends. What is
 written while a sync runs waits for the next one: it shares a transaction, committed when that can begin.
+Rows that every turn inserts many of are collected and inserted at once (`Collector`), before anyone looks.
 Measured on two cores: 25,000 durable sends/s this way, 15,000 with a writer thread, which fights the loop for
 the GIL at every row, 3,000 with a sync each.
 
@@ -52,6 +53,7 @@ class SqliteEngine:
         self._changes = 0  # of the connection, when the transaction began
         self._writers: Writers = []  # of the open transaction
         self._early: Writers = []  # of the open transaction, who don't wait for the sync
+        self._collectors: list[Collector] = []  # that have rows for the open transaction
         self._unsynced: Writers = []  # of committed ones
         self._covered: Writers = []  # by the sync that runs
         self._syncing = False
@@ -133,6 +135,7 @@ class SqliteEngine:
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Rows, the writes of this turn included."""
+        self._insert_collected()
         try:
             return self._db.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -140,6 +143,7 @@ class SqliteEngine:
 
     def scan(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         """As `read`, but row by row; the caller ends it within this turn, when it has enough."""
+        self._insert_collected()
         try:
             yield from self._db.execute(sql, parameters)
         except sqlite3.Error as error:
@@ -155,6 +159,7 @@ class SqliteEngine:
         `change` is its own; the turn goes on without it, or fails if `change` had already changed something.
         Cancelling a writer does not undo its change.
         """
+        self._insert_collected()
         if not self._open:
             self._begin()
         before = self._db.total_changes
@@ -176,6 +181,16 @@ class SqliteEngine:
                 self._commit_soon = self._loop.call_soon(self._commit)
         await done
         return result
+
+    def collect(self, collector: Collector, rows: Sequence[Row]) -> asyncio.Future[None]:
+        if not self._open:
+            self._begin()
+        if not collector.rows:
+            self._collectors.append(collector)
+        collector.rows += rows
+        done = self._loop.create_future()
+        self._writers.append(done)
+        return done
 
     def _begin(self) -> None:
         try:
@@ -201,16 +216,33 @@ class SqliteEngine:
         self._end()
         if self._db.in_transaction:
             self._db.rollback()
+        self._forget_collected()
         writers, self._writers, self._early = self._writers + self._early, [], []
         _settle(writers, error)
+
+    def _insert_collected(self) -> None:
+        if not self._collectors:
+            return
+        try:
+            for collector in self._collectors:
+                collector.insert(self._db, collector.rows)
+        except sqlite3.Error as error:
+            self._fail_turn(error)
+        else:
+            self._forget_collected()
+
+    def _forget_collected(self) -> None:
+        for collector in self._collectors:
+            collector.rows = []
+        self._collectors = []
 
     def _commit_now(self) -> None:
         if self._open:
             self._commit()
 
     def _commit(self) -> None:
-        if self._suspect:
-            self._fail_turn(OSError("an earlier sync failed"))
+        self._insert_collected()
+        if not self._open:  # that failed
             return
         try:
             self._db.execute("COMMIT")
@@ -247,6 +279,8 @@ class SqliteEngine:
             log.error("fdatasync of %s-wal failed: %s", self._path, error)
             self._suspect = True
             covered, self._unsynced = covered + self._unsynced, []
+            if self._open:
+                self._fail_turn(error)
         self._commit_now()  # and sync it, before those who wait are told and ask for more
         if self._unsynced and not self._syncing:
             self._begin_sync()
@@ -290,6 +324,21 @@ class SqliteEngine:
         except (sqlite3.Error, OSError) as failure:
             log.warning("a checkpoint failed, the next one will try again: %s", failure)
         self._idle.set()
+
+
+class Collector:
+    """Rows that many writers of one turn add, a few each: one statement inserts them all."""
+
+    def __init__(
+        self, engine: SqliteEngine, insert: Callable[[sqlite3.Connection, Sequence[Row]], None]
+    ) -> None:
+        self.rows: list[Row] = []
+        self.insert = insert
+        self._engine = engine
+
+    def add(self, rows: Sequence[Row]) -> asyncio.Future[None]:
+        """Done once they are durable. Raises StoreError, as `SqliteEngine.write` does."""
+        return self._engine.collect(self, rows)
 
 
 def _settle(writers: Writers, error: BaseException | None = None) -> None:

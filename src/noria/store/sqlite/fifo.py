@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
 from noria.store.messages import Accepted, DeadLetters, NewMessage, Receipt, ReceivedMessage
-from noria.store.sqlite.message_schema import CLAIM_THESE, IN_FLIGHT, READY, ROW, WAITING
+from noria.store.sqlite.message_schema import CLAIM_THESE, ENTERED, IN_FLIGHT, READY, ROW, WAITING, entered
 from noria.store.sqlite.messages import EXPIRE, ROUNDS, SLICE, SqliteMessages
 
 DEDUPLICATION_MS = 300_000  # "the 5-minute deduplication interval"; attempts of a receive count as long
@@ -20,26 +20,35 @@ DEDUPLICATION_MS = 300_000  # "the 5-minute deduplication interval"; attempts of
 EARLIER = """EXISTS (
   SELECT 1 FROM messages AS earlier
   WHERE earlier.queue = messages.queue AND earlier.grp = messages.grp AND earlier.id < messages.id)"""
-INSERT = """
+INSERT = (
+    """
 INSERT INTO messages (queue, state, due_ms, sent_ms, message_id, sender_id, attributes, body, grp, sequence)
 SELECT ?1, CASE
     WHEN ?2 > ?3 THEN 2
     WHEN EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND grp = ?8) THEN 3 ELSE 0 END,
   ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
 """
-TO_DEAD_LETTERS = """
+    + ENTERED
+)
+TO_DEAD_LETTERS = (
+    """
 INSERT INTO messages (queue, state, due_ms, sent_ms, first_received_ms, receive_count, message_id, sender_id,
   attributes, body, grp, sequence, source)
 SELECT ?1, CASE WHEN EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND grp = old.grp) THEN 3 ELSE 0 END,
   ?2, ?2, first_received_ms, receive_count, message_id, sender_id, attributes, body, grp, ?3, ?4
 FROM messages AS old WHERE id = ?5
 """
-MOVE = """
+    + ENTERED
+)
+MOVE = (
+    """
 INSERT INTO messages (queue, state, due_ms, sent_ms, message_id, sender_id, attributes, body, grp, sequence)
 SELECT ?1, CASE WHEN EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND grp = old.grp) THEN 3 ELSE 0 END,
   ?2, ?2, ?3, sender_id, attributes, body, grp, ?4
 FROM messages AS old WHERE id = ?5
 """
+    + ENTERED
+)
 # A sequence grows with time, so that it also does when a purge gives the queue a new place.
 NEXT_SEQUENCE = """
 INSERT INTO message_sequences VALUES (?1, ?2 << 20)
@@ -163,7 +172,8 @@ class SqliteFifoMessages(SqliteMessages):
         self, db: sqlite3.Connection, message: int, destination: int, now_ms: int, message_id: str
     ) -> None:
         sequence = _next_sequence(db, destination, now_ms)
-        db.execute(MOVE, (destination, now_ms, message_id, sequence, message))
+        moved = db.execute(MOVE, (destination, now_ms, message_id, sequence, message)).fetchall()
+        entered(db, moved)
         _remove(db, message)
 
     async def expire(self, queue: int, sent_until_ms: int, now_ms: int) -> None:
@@ -184,7 +194,7 @@ def _insert(db: sqlite3.Connection, queue: int, message: NewMessage, now_ms: int
     if known is not None and known[2] > now_ms:
         return Accepted(known[0], known[1])
     sequence = _next_sequence(db, queue, now_ms)
-    db.execute(
+    inserted = db.execute(
         INSERT,
         (
             queue,
@@ -197,7 +207,8 @@ def _insert(db: sqlite3.Connection, queue: int, message: NewMessage, now_ms: int
             message.group,
             sequence,
         ),
-    )
+    ).fetchall()
+    entered(db, inserted)
     expires_ms = now_ms + DEDUPLICATION_MS
     db.execute(REMEMBER, (queue, message.deduplication, expires_ms, message.message_id, sequence))
     return Accepted(message.message_id, sequence)
@@ -228,7 +239,8 @@ def _first_of(
             removed = True
         elif dead_letters is not None and receive_count >= dead_letters.max_receives:
             sequence = _next_sequence(db, dead_letters.queue, now_ms)
-            db.execute(TO_DEAD_LETTERS, (dead_letters.queue, now_ms, sequence, dead_letters.source, message))
+            values = (dead_letters.queue, now_ms, sequence, dead_letters.source, message)
+            entered(db, db.execute(TO_DEAD_LETTERS, values).fetchall())
             db.execute("DELETE FROM messages WHERE id = ?", (message,))
             removed = True
         else:

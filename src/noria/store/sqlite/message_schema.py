@@ -3,7 +3,8 @@
 A message is ready (0), in flight (1), delayed (2) or, in a FIFO queue, waiting (3): visible, but not the
 first of its group. `due_ms` says since when it is visible, or when it becomes so. Messages that have become
 due are made ready by whoever looks next. So one index finds the next message at any depth, also behind groups
-that are blocked, and triggers keep each queue's counts.
+that are blocked. Triggers keep each queue's counts as messages move and go; `entered` counts those that come,
+because a send's two triggers took as long as its insert.
 
 grp: the message group in a FIFO queue; at most its first message is ready. tenant: the message group in a
 standard queue, where it decides who goes first when one has taken much. source: the ARN of the queue from
@@ -11,6 +12,9 @@ which it came to a dead-letter queue.
 """
 
 from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
 
 READY, IN_FLIGHT, DELAYED, WAITING = 0, 1, 2, 3
 
@@ -25,6 +29,7 @@ UPDATE messages SET
   receive_count = receive_count + 1, nonce = random()
 WHERE id IN ({ids}) RETURNING {row}
 """
+ENTERED = "RETURNING queue, state, tenant"  # of an insert, for `entered`
 CLAIM_THESE = CLAIM.format(ids="SELECT value FROM json_each(?)", row=ROW)
 
 SCHEMA = """
@@ -139,3 +144,27 @@ CREATE TRIGGER tenants_deleted AFTER DELETE ON messages WHEN OLD.tenant IS NOT N
   DELETE FROM message_tenants WHERE queue = OLD.queue AND tenant = OLD.tenant AND held = 0;
 END
 """
+
+WITHOUT_INSERT_TRIGGERS = "DROP TRIGGER messages_inserted; DROP TRIGGER tenants_inserted"
+
+COUNT = """
+INSERT INTO message_counts VALUES (?, ?, 0, ?)
+ON CONFLICT DO UPDATE SET ready = ready + excluded.ready, delayed = delayed + excluded.delayed
+"""
+COUNT_OF_TENANT = """
+INSERT INTO message_tenants (queue, tenant, held, ready, in_flight) VALUES (?, ?, 1, ?, 0)
+ON CONFLICT DO UPDATE SET held = held + 1, ready = ready + excluded.ready
+"""
+
+
+def entered(db: sqlite3.Connection, messages: Iterable[tuple[int, int, str | None]]) -> None:
+    """Count messages that have just been inserted: (queue, state, tenant) of each; none is in flight."""
+    counts: dict[int, list[int]] = {}
+    for queue, state, tenant in messages:
+        count = counts.get(queue)
+        if count is None:
+            count = counts[queue] = [0, 0]
+        count[state == DELAYED] += 1
+        if tenant is not None:
+            db.execute(COUNT_OF_TENANT, (queue, tenant, state == READY))
+    db.executemany(COUNT, [(queue, ready, delayed) for queue, (ready, delayed) in counts.items()])

@@ -16,11 +16,11 @@ from noria.store.messages import (
     VisibilityChange,
 )
 from noria.store.sqlite import fairness
-from noria.store.sqlite.engine import Row, SqliteEngine
-from noria.store.sqlite.message_schema import CLAIM, DELAYED, IN_FLIGHT, READY, ROW
+from noria.store.sqlite.engine import Collector, Row, SqliteEngine
+from noria.store.sqlite.message_schema import CLAIM, DELAYED, ENTERED, IN_FLIGHT, READY, ROW, entered
 
 SEND = """
-INSERT INTO messages (queue, state, due_ms, sent_ms, message_id, sender_id, attributes, body, tenant)
+INSERT INTO messages (queue, state, tenant, due_ms, sent_ms, message_id, sender_id, attributes, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 RECEIVE = CLAIM.format(
@@ -35,17 +35,23 @@ RETURNING grp
 COUNTS = "SELECT ready, in_flight, delayed FROM message_counts WHERE queue = ?"
 IS_DUE = "SELECT 1 FROM messages WHERE queue = ? AND state IN (1, 2) AND due_ms <= ? LIMIT 1"
 HEAD = "SELECT id, coalesce(source, '') FROM messages WHERE queue = ? AND state = 0 ORDER BY due_ms LIMIT 1"
-TO_DEAD_LETTERS = """
+TO_DEAD_LETTERS = (
+    """
 INSERT INTO messages (queue, state, due_ms, sent_ms, first_received_ms, receive_count, message_id, sender_id,
   attributes, body, tenant, source)
 SELECT ?, 0, ?, sent_ms, first_received_ms, receive_count - 1, message_id, sender_id, attributes, body,
   tenant, ?
 FROM messages WHERE id = ?
 """
-MOVE = """
+    + ENTERED
+)
+MOVE = (
+    """
 INSERT INTO messages (queue, state, due_ms, sent_ms, message_id, sender_id, attributes, body, tenant)
 SELECT ?, 0, ?, ?, ?, sender_id, attributes, body, tenant FROM messages WHERE id = ?
 """
+    + ENTERED
+)
 
 SLICE = 500  # messages that one turn deletes or makes ready at most: a few milliseconds of the loop
 ROUNDS = 10  # times that a receive clears expired messages and dead letters out of its way
@@ -72,23 +78,25 @@ class SqliteMessages:
 
     def __init__(self, engine: SqliteEngine) -> None:
         self._engine = engine
+        self._sent = Collector(engine, _insert)
 
     async def send(self, queue: int, messages: Sequence[NewMessage], now_ms: int) -> None:
-        rows = [
-            (
-                queue,
-                DELAYED if due_ms > now_ms else READY,
-                due_ms,
-                now_ms,
-                message_id,
-                sender_id,
-                attributes,
-                body,
-                tenant,
-            )
-            for message_id, body, attributes, sender_id, due_ms, tenant, _ in messages
-        ]
-        await self._engine.write(lambda db: db.executemany(SEND, rows))
+        await self._sent.add(
+            [
+                (
+                    queue,
+                    DELAYED if due_ms > now_ms else READY,
+                    tenant,
+                    due_ms,
+                    now_ms,
+                    message_id,
+                    sender_id,
+                    attributes,
+                    body,
+                )
+                for message_id, body, attributes, sender_id, due_ms, tenant, _ in messages
+            ]
+        )
 
     async def receive(
         self,
@@ -141,7 +149,8 @@ class SqliteMessages:
             dead = [(row[0],) for row in good if row[RECEIVE_COUNT] > dead_letters.max_receives]
             if dead:
                 queue, most, source = dead_letters
-                db.executemany(TO_DEAD_LETTERS, [(queue, now_ms, source, *message) for message in dead])
+                for message in dead:
+                    entered(db, db.execute(TO_DEAD_LETTERS, (queue, now_ms, source, *message)).fetchall())
                 db.executemany("DELETE FROM messages WHERE id = ?", dead)
                 good = [row for row in good if row[RECEIVE_COUNT] <= most]
         return good
@@ -197,7 +206,7 @@ class SqliteMessages:
     def _move_one(
         self, db: sqlite3.Connection, message: int, destination: int, now_ms: int, message_id: str
     ) -> None:
-        db.execute(MOVE, (destination, now_ms, now_ms, message_id, message))
+        entered(db, db.execute(MOVE, (destination, now_ms, now_ms, message_id, message)).fetchall())
         db.execute("DELETE FROM messages WHERE id = ?", (message,))
 
     async def counts(self, queue: int, now_ms: int) -> Counts:
@@ -243,6 +252,11 @@ class SqliteMessages:
             db.execute(self.PROMOTE, (queue, now_ms, SLICE))
             ready, in_flight, _ = db.execute(COUNTS, (queue,)).fetchone()
         return ready, in_flight
+
+
+def _insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    db.executemany(SEND, rows)
+    entered(db, [row[:3] for row in rows])
 
 
 def _drop_slice(table: str, queue: int, db: sqlite3.Connection) -> bool:

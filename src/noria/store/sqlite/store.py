@@ -18,6 +18,7 @@ MIGRATIONS = (
     message_schema.SCHEMA,
     message_schema.GROUPS_SCHEMA,
     metrics.SCHEMA,
+    message_schema.WITHOUT_INSERT_TRIGGERS,
 )
 
 
