@@ -145,17 +145,18 @@ class Gateway:
     ) -> RequestContext:
         """Prove who asks. Raises AwsError, worded for `protocol` (a codec's)."""
         now_ms = self._clock.now_ms()
-        if self._enforce:
-            signed = sigv4.parse(request, protocol)
-            if signed is None:
-                raise auth_errors.missing_token(protocol)
-            principal = await self._prove(request, signed, service, protocol, now_ms)
+        signed = sigv4.parse(request, protocol)
+        if not self._enforce:
+            principal = await self._believe(request, signed, now_ms)
+        elif signed is None:
+            raise auth_errors.missing_token(protocol)
         else:
-            signed, principal = await self._believe(request, protocol, now_ms)
+            principal = await self._prove(request, signed, service, protocol, now_ms)
         region = signed.region if signed else self._settings.region
-        if not REGION.fullmatch(region):
+        if not self._enforce and not REGION.fullmatch(region):
             raise auth_errors.invalid_region(protocol)
-        host = request.headers.get("host")
+        headers = request.headers
+        host = headers.get("host")
         return RequestContext(
             request_id,
             service,
@@ -164,11 +165,12 @@ class Gateway:
             region,
             principal,
             now_ms,
-            source_ip=request.peer,
-            base_url=f"http://{host}" if host else self.url,
-            access_key_id=signed.access_key_id if signed else "",
-            user_agent=request.headers.get("user-agent", ""),
-            trace_header=request.headers.get("x-amzn-trace-id", ""),
+            request.peer,
+            f"http://{host}" if host else self.url,
+            signed.access_key_id if signed else "",
+            "",
+            headers.get("user-agent", ""),
+            headers.get("x-amzn-trace-id", ""),
         )
 
     def _unsigned(self, request: Request, request_id: str, service: str, operation: str) -> RequestContext:
@@ -203,23 +205,23 @@ class Gateway:
         return principal
 
     async def _believe(
-        self, request: Request, protocol: str, now_ms: int
-    ) -> tuple[sigv4.SignedRequest | None, Principal]:
+        self, request: Request, signed: sigv4.SignedRequest | None, now_ms: int
+    ) -> Principal:
         """`--auth permissive`: known keys are who they are, unknown ones root of their account."""
         refuse_pages(request, self._settings.host)
-        signed = sigv4.parse(request, protocol)
         if signed is None:
-            return None, permissive_principal("", self._settings.account)
+            return permissive_principal("", self._settings.account)
         try:
             found = await self._credentials.find(signed.access_key_id, signed.session_token, now_ms)
-            return signed, found.principal
+            return found.principal
         except AwsError:
-            return signed, permissive_principal(signed.access_key_id, self._settings.account)
+            return permissive_principal(signed.access_key_id, self._settings.account)
 
     async def _call(
         self, ctx: RequestContext, bound: Bound, params: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        await self._authorizer.authorize(ctx, bound.action, params)
+        if not self._authorizer.known_to_be_allowed(ctx, bound.action, params):
+            await self._authorizer.authorize(ctx, bound.action, params)
         return await bound.method(ctx, **params)
 
     async def call(

@@ -113,6 +113,13 @@ class Authorizer:
         self._decisions: GenerationCache[tuple[Principal, str, str], Decision] = GenerationCache(now, size)
         self._found: GenerationCache[str, Resource] = GenerationCache(now, size)  # by ARN
 
+    def known_to_be_allowed(self, ctx: RequestContext, action: Action, params: Params) -> bool:
+        """Whether a decision that still holds allows the request; `authorize` decides otherwise."""
+        if action.by_name or action.also is not None or not action.needs_permission:
+            return False
+        decision = self._decisions.get((ctx.principal, action.name, action.resource(ctx, params)))
+        return decision is not None and decision.allowed
+
     async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:
         """Raise the service's access-denied error unless ctx.principal may do what the request asks."""
         if not action.needs_permission or self._unbound(ctx.principal, ctx.service):

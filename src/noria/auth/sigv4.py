@@ -25,6 +25,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_S = 300  # AWS's: five minutes either way
 MAX_EXPIRES_S = 604_800  # a week, AWS's limit for presigned URLs
 DEFAULT_EXPIRES_S = 900  # what AWS assumes where X-Amz-Expires is missing
+MAX_REGION_CHARS = 31  # a region becomes part of ARNs and of the store's keys
 CACHED_HEADS, CACHED_HEAD_CHARS = 1024, 512
 CACHED_SIGNING_KEYS = 1024  # about 1 KB each
 
@@ -94,27 +95,22 @@ def verify(
     """
     _check_time(signed, now_s, protocol)
     _check_scope(signed, service, protocol)
-    headers = request.headers
-    for name in headers:
-        if name.startswith("x-amz-") and name not in signed.signed_headers:
-            text = f"'{name}' must be a 'SignedHeader' in the AWS Authorization."
-            raise auth_error("SignatureDoesNotMatch", text, protocol)
-    scope = f"{signed.date}/{signed.region}/{signed.service}/aws4_request"
-    canonical = "\n".join(
-        (
-            request.method,
-            _canonical_path(request.path),
-            _canonical_query(request.query),
-            *[f"{name}:{_canonical_value(headers.get(name, ''))}" for name in signed.signed_headers],
-            "",
-            ";".join(signed.signed_headers),
-            request.body_sha256 or hashlib.sha256(request.body).hexdigest(),
-        )
-    )
+    headers, names = request.headers, signed.signed_headers
+    unsigned = _unsigned(tuple(headers), names)
+    if unsigned:
+        text = f"'{unsigned}' must be a 'SignedHeader' in the AWS Authorization."
+        raise auth_error("SignatureDoesNotMatch", text, protocol)
+    values = "".join([f"{name}:{headers.get(name, '')}\n" for name in names])
+    if "  " in values or "\t" in values:
+        values = _SPACES.sub(" ", values)
+    path, query = _canonical_path(request.path), _canonical_query(request.query)
+    payload = request.body_sha256 or hashlib.sha256(request.body).hexdigest()
+    canonical = f"{request.method}\n{path}\n{query}\n{values}\n{';'.join(names)}\n{payload}"
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
+    scope = f"{signed.date}/{signed.region}/{signed.service}/aws4_request"
     text = f"{ALGORITHM}\n{signed.timestamp}\n{scope}\n{digest}"
     expected = _signer(secret, signed.date, signed.region, signed.service)(text.encode("ascii"))
-    if not hmac.compare_digest(expected.encode(), signed.signature.encode()):
+    if not (signed.signature.isascii() and hmac.compare_digest(expected, signed.signature)):
         raise auth_error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check your AWS"
@@ -283,17 +279,28 @@ def _minutes(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} sec"
 
 
+@lru_cache(maxsize=128)  # the same names in the same order, from the same client
+def _unsigned(sent: tuple[str, ...], signed: tuple[str, ...]) -> str:
+    """The first of AWS's headers that is sent but not signed, or ""."""
+    return next((name for name in sent if name.startswith("x-amz-") and name not in signed), "")
+
+
+@lru_cache(maxsize=256)
+def _is_region(region: str) -> bool:
+    return len(region) <= MAX_REGION_CHARS and _REGION.fullmatch(region) is not None
+
+
 def _check_scope(signed: SignedRequest, service: str, protocol: str) -> None:
     if (
         signed.service == service
         and signed.terminator == "aws4_request"
         and signed.timestamp.startswith(signed.date)
         and len(signed.date) == 8
-        and _REGION.fullmatch(signed.region)
+        and _is_region(signed.region)
     ):
         return
     texts = []
-    if not _REGION.fullmatch(signed.region):
+    if not _is_region(signed.region):
         texts.append("Credential should be scoped to a valid region. ")
     if signed.service != service:
         texts.append(f"Credential should be scoped to correct service: '{service}'. ")
@@ -358,9 +365,3 @@ def _canonical_query(query: str) -> str:
 def _reencoded(text: str) -> str:
     """A plus is a space to those who decode the query; so it is here, or ``%2B`` could be changed into it."""
     return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1")), safe="-_.~")
-
-
-def _canonical_value(value: str) -> str:
-    if "  " in value or "\t" in value:
-        return _SPACES.sub(" ", value)
-    return value
