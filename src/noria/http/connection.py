@@ -146,7 +146,8 @@ class Connection(asyncio.Protocol):
         self._wire_bytes += len(data)
         try:
             self._feed(data)
-            self._check_framing()
+            if self._wire_bytes > MAX_HEAD_BYTES:
+                self._check_framing()
         except _Refused as refused:
             self._refuse(refused.response)
         except httptools.HttpParserCallbackError as error:

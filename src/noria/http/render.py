@@ -35,11 +35,11 @@ def rendered(response: Response, connection: str, date: bytes, *, headers_only: 
     if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
         log.error("a header with a line break: %r", lines)
         status, lines, body = 500, "", b""
-    if status in _BODILESS:
-        body = b""
-    else:
-        lines = f"{lines}Content-Length: {len(body)}\r\n"
     if connection:
         lines = f"{lines}Connection: {connection}\r\n"
+    if status in _BODILESS:
+        lines, body = f"{lines}\r\n", b""
+    else:
+        lines = f"{lines}Content-Length: {len(body)}\r\n\r\n"
     first = _STATUS.get(status) or f"HTTP/1.1 {status} \r\n".encode("ascii")
-    return b"".join((first, date, lines.encode(), b"\r\n", b"" if headers_only else body))
+    return b"".join((first, date, lines.encode(), b"" if headers_only else body))

@@ -173,6 +173,10 @@ class Readers:
         return read
 
 
+def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item for name, item in value.items() if item is not None}
+
+
 class Writers:
     """Closures that make a result ready for `encode`: what is None is left out, wire names are put in.
 
@@ -204,9 +208,11 @@ class Writers:
         members = list(members)
         renamed = {m.name: m.wire_name for m in members if m.wire_name != m.name}
         nested = [(m.wire_name, write) for m in members if (write := self.writer(m.shape)) is not None]
+        if not renamed and not nested:
+            return _without_none
 
         def write_members(value: Mapping[str, Any]) -> dict[str, Any]:
-            result = {name: item for name, item in value.items() if item is not None}
+            result = _without_none(value)
             for name, wire_name in renamed.items():
                 if name in result:
                     result[wire_name] = result.pop(name)

@@ -76,7 +76,8 @@ def prepare(
     if has_invalid_characters(body):
         raise errors.invalid_contents()
     record = queue.record
-    delay_s = _delay(record, entry.get("DelaySeconds"))
+    delay_s = entry.get("DelaySeconds")
+    delay_s = record.delay_s if delay_s is None else _delay(record, delay_s)
     encoded = body.encode()
     size_bytes = len(encoded)
     message_id = new_request_id()
@@ -109,9 +110,7 @@ def prepare(
     return Sent(row, answer)
 
 
-def _delay(record: QueueRecord, delay_s: int | None) -> int:
-    if delay_s is None:
-        return record.delay_s
+def _delay(record: QueueRecord, delay_s: int) -> int:
     if not 0 <= delay_s <= MAX_DELAY_S:
         raise errors.invalid_value(delay_s, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
     if record.fifo:
