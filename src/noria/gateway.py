@@ -152,7 +152,7 @@ class Gateway:
             raise auth_errors.missing_token(protocol)
         else:
             principal = await self._prove(request, signed, service, protocol, now_ms)
-        region = signed.region if signed else self._settings.region
+        region = signed.claim.region if signed else self._settings.region
         if not self._enforce and not REGION.fullmatch(region):
             raise auth_errors.invalid_region(protocol)
         headers = request.headers
@@ -167,7 +167,7 @@ class Gateway:
             now_ms,
             request.peer,
             f"http://{host}" if host else self.url,
-            signed.access_key_id if signed else "",
+            signed.claim.access_key_id if signed else "",
             "",
             headers.get("user-agent", ""),
             headers.get("x-amzn-trace-id", ""),
@@ -192,7 +192,9 @@ class Gateway:
         self, request: Request, signed: sigv4.SignedRequest, service: str, protocol: str, now_ms: int
     ) -> Principal:
         try:
-            credential = await self._credentials.find(signed.access_key_id, signed.session_token, now_ms)
+            credential = await self._credentials.find(
+                signed.claim.access_key_id, signed.session_token, now_ms
+            )
         except AwsError as error:  # worded for the Query protocol
             raise auth_errors.reworded(error, protocol) from error
         secret = credential.secret_access_key
@@ -201,21 +203,19 @@ class Gateway:
         if service == "iam" and signed.session_token and principal.kind != "assumed-role":
             # GetSessionToken's and GetFederationToken's credentials are not for IAM.
             raise auth_errors.unknown_key(protocol)
-        self._uses.note(principal, signed.access_key_id, service, signed.region, now_ms)
+        self._uses.note(principal, signed.claim.access_key_id, service, signed.claim.region, now_ms)
         return principal
 
-    async def _believe(
-        self, request: Request, signed: sigv4.SignedRequest | None, now_ms: int
-    ) -> Principal:
+    async def _believe(self, request: Request, signed: sigv4.SignedRequest | None, now_ms: int) -> Principal:
         """`--auth permissive`: known keys are who they are, unknown ones root of their account."""
         refuse_pages(request, self._settings.host)
         if signed is None:
             return permissive_principal("", self._settings.account)
         try:
-            found = await self._credentials.find(signed.access_key_id, signed.session_token, now_ms)
+            found = await self._credentials.find(signed.claim.access_key_id, signed.session_token, now_ms)
             return found.principal
         except AwsError:
-            return permissive_principal(signed.access_key_id, self._settings.account)
+            return permissive_principal(signed.claim.access_key_id, self._settings.account)
 
     async def _call(
         self, ctx: RequestContext, bound: Bound, params: Mapping[str, Any]

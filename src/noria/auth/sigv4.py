@@ -19,9 +19,10 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 import msgspec
 
 from noria.auth.errors import auth_error, incomplete_signature
+from noria.errors import AwsError
 from noria.http.types import Request
 
-ALGORITHM = "AWS4-HMAC-SHA256"
+ALGORITHM, TERMINATOR = "AWS4-HMAC-SHA256", "aws4_request"
 SKEW_S = 300  # AWS's: five minutes either way
 MAX_EXPIRES_S = 604_800  # a week, AWS's limit for presigned URLs
 DEFAULT_EXPIRES_S = 900  # what AWS assumes where X-Amz-Expires is missing
@@ -43,12 +44,11 @@ _USUAL_HEAD = re.compile(
 )
 
 
-class SignedRequest(msgspec.Struct, frozen=True):
-    """What a request claims; nothing of it is proven before `verify`.
+class Claim(msgspec.Struct, frozen=True):
+    """What a client says in all its requests of a day: the credential's elements, the headers it signs.
 
-    date: of the credential scope, ``20260131``. timestamp: ``20260131T235959Z``.
-    signed_headers: lower-case names in the order sent. session_token: "" for long-term keys.
-    expires_s: a presigned URL's lifetime, None for the header form.
+    date: ``20260131``. signed_headers: lower-case names in the order sent. sound: whether the date, the region
+    and the terminator may be right at all.
     """
 
     access_key_id: str
@@ -56,8 +56,19 @@ class SignedRequest(msgspec.Struct, frozen=True):
     region: str
     service: str
     terminator: str
-    timestamp: str
     signed_headers: tuple[str, ...]
+    sound: bool
+
+
+class SignedRequest(msgspec.Struct, frozen=True):
+    """What a request claims; nothing of it is proven before `verify`.
+
+    timestamp: ``20260131T235959Z``. session_token: "" for long-term keys.
+    expires_s: a presigned URL's lifetime, None for the header form.
+    """
+
+    claim: Claim
+    timestamp: str
     signature: str
     session_token: str
     expires_s: int | None
@@ -80,10 +91,9 @@ def parse(request: Request, protocol: str) -> SignedRequest | None:
     head, _, signature = authorization.rpartition("Signature=")
     usual = _usual_head(head) if len(head) <= CACHED_HEAD_CHARS and signature.isalnum() else None
     if usual is not None and _TIMESTAMP_PATTERN.fullmatch(timestamp):
-        (key, date, region, service, end), names = usual
-        return SignedRequest(key, date, region, service, end, timestamp, names, signature, token, None)
+        return SignedRequest(usual, timestamp, signature, token, None)
     credential, signed_headers, signature = _take_apart(request, authorization, protocol)
-    return _claim(credential, timestamp, signed_headers, signature, token, None, protocol)
+    return _signed(credential, timestamp, signed_headers, signature, token, None, protocol)
 
 
 def verify(
@@ -93,9 +103,11 @@ def verify(
 
     service: that the credential scope must name.
     """
+    claim = signed.claim
     _check_time(signed, now_s, protocol)
-    _check_scope(signed, service, protocol)
-    headers, names = request.headers, signed.signed_headers
+    if not (claim.sound and claim.service == service and signed.timestamp.startswith(claim.date)):
+        raise _wrong_scope(signed, service, protocol)
+    headers, names = request.headers, claim.signed_headers
     unsigned = _unsigned(tuple(headers), names)
     if unsigned:
         text = f"'{unsigned}' must be a 'SignedHeader' in the AWS Authorization."
@@ -107,9 +119,9 @@ def verify(
     payload = request.body_sha256 or hashlib.sha256(request.body).hexdigest()
     canonical = f"{request.method}\n{path}\n{query}\n{values}\n{';'.join(names)}\n{payload}"
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
-    scope = f"{signed.date}/{signed.region}/{signed.service}/aws4_request"
+    scope = f"{claim.date}/{claim.region}/{claim.service}/{TERMINATOR}"
     text = f"{ALGORITHM}\n{signed.timestamp}\n{scope}\n{digest}"
-    expected = _signer(secret, signed.date, signed.region, signed.service)(text.encode("ascii"))
+    expected = _signer(secret, claim.date, claim.region, claim.service)(text.encode("ascii"))
     if not (signed.signature.isascii() and hmac.compare_digest(expected, signed.signature)):
         raise auth_error(
             "SignatureDoesNotMatch",
@@ -123,16 +135,23 @@ def verify(
 
 
 @lru_cache(maxsize=CACHED_HEADS)
-def _usual_head(head: str) -> tuple[list[str], tuple[str, ...]] | None:
-    """What an Authorization header says before its signature: the credential's elements, the signed headers.
-
-    A client repeats it in all its requests of a day. None where it needs a closer look.
-    """
+def _usual_head(head: str) -> Claim | None:
+    """An Authorization header before its signature; None where it needs a closer look."""
     match = _USUAL_HEAD.fullmatch(head)
     if match is None:
         return None
     names = tuple(match[2].lower().split(";"))
-    return (match[1].split("/"), names) if "host" in names else None
+    return _claim(match[1].split("/"), names) if "host" in names else None
+
+
+def _claim(elements: list[str], names: tuple[str, ...]) -> Claim:
+    key, date, region, service, terminator = elements
+    sound = len(date) == 8 and _is_region(region) and terminator == TERMINATOR
+    return Claim(key, date, region, service, terminator, names, sound)
+
+
+def _is_region(region: str) -> bool:
+    return len(region) <= MAX_REGION_CHARS and _REGION.fullmatch(region) is not None
 
 
 def _take_apart(request: Request, authorization: str, protocol: str) -> tuple[str, str, str]:
@@ -197,10 +216,10 @@ def _parse_presigned(parameters: dict[str, str], protocol: str) -> SignedRequest
         text = "X-Amz-Expires must be a number of seconds, at least 0 and at most 604800 (a week)"
         raise incomplete_signature(text, protocol)
     token = parameters.get("X-Amz-Security-Token", "")
-    return _claim(credential, timestamp, signed_headers, signature, token, int(expires), protocol)
+    return _signed(credential, timestamp, signed_headers, signature, token, int(expires), protocol)
 
 
-def _claim(
+def _signed(
     credential: str,
     timestamp: str,
     signed_headers: str,
@@ -226,10 +245,7 @@ def _claim(
             f" got '{credential}'",
             protocol,
         )
-    key, date, region, service, terminator = elements
-    return SignedRequest(
-        key, date, region, service, terminator, timestamp, names, signature, token, expires_s
-    )
+    return SignedRequest(_claim(elements, names), timestamp, signature, token, expires_s)
 
 
 def _http_date(text: str) -> str:
@@ -285,36 +301,23 @@ def _unsigned(sent: tuple[str, ...], signed: tuple[str, ...]) -> str:
     return next((name for name in sent if name.startswith("x-amz-") and name not in signed), "")
 
 
-@lru_cache(maxsize=256)
-def _is_region(region: str) -> bool:
-    return len(region) <= MAX_REGION_CHARS and _REGION.fullmatch(region) is not None
-
-
-def _check_scope(signed: SignedRequest, service: str, protocol: str) -> None:
-    if (
-        signed.service == service
-        and signed.terminator == "aws4_request"
-        and signed.timestamp.startswith(signed.date)
-        and len(signed.date) == 8
-        and _is_region(signed.region)
-    ):
-        return
+def _wrong_scope(signed: SignedRequest, service: str, protocol: str) -> AwsError:
+    claim = signed.claim
     texts = []
-    if not _is_region(signed.region):
+    if not _is_region(claim.region):
         texts.append("Credential should be scoped to a valid region. ")
-    if signed.service != service:
+    if claim.service != service:
         texts.append(f"Credential should be scoped to correct service: '{service}'. ")
-    if signed.terminator != "aws4_request":
+    if claim.terminator != TERMINATOR:
         texts.append(
-            "Credential should be scoped with a valid terminator: 'aws4_request', not"
-            f" '{signed.terminator}'. "
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{claim.terminator}'. "
         )
-    if signed.date != signed.timestamp[:8]:
+    if claim.date != signed.timestamp[:8]:
         texts.append(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP:"
-            f" '{signed.date}' != '{signed.timestamp[:8]}', from '{signed.timestamp}'."
+            f" '{claim.date}' != '{signed.timestamp[:8]}', from '{signed.timestamp}'."
         )
-    raise auth_error("SignatureDoesNotMatch", "".join(texts), protocol)
+    return auth_error("SignatureDoesNotMatch", "".join(texts), protocol)
 
 
 @lru_cache(maxsize=CACHED_SIGNING_KEYS)
@@ -322,7 +325,7 @@ def _signer(secret: str, date: str, region: str, service: str) -> Callable[[byte
     """A text's HMAC under the signing key. What the key does to both hashes (RFC 2104) is done once: a third
     of the time that `hmac.digest` takes."""
     key = f"AWS4{secret}".encode()
-    for part in (date, region, service, "aws4_request"):
+    for part in (date, region, service, TERMINATOR):
         key = hmac.digest(key, part.encode("latin-1"), "sha256")
     block = key.ljust(64, b"\0")
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))

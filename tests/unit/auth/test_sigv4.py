@@ -61,7 +61,7 @@ def verify(request: Request, *, now_s: float = NOW_S, service: str = "sqs", secr
     claim = sigv4.parse(request, "query")
     assert claim is not None
     sigv4.verify(request, claim, secret, now_s, service=service, protocol="query")
-    return claim.access_key_id
+    return claim.claim.access_key_id
 
 
 def refusal(request: Request, **kwargs: Any) -> AwsError:
@@ -77,14 +77,14 @@ def test_a_request_signed_by_botocore_is_believed() -> None:
 def test_the_claim_is_read_whole() -> None:
     claim = sigv4.parse(signed(headers={"X-Amz-Target": "AmazonSQS.CreateQueue"}, token="Tok/en="), "json")
     assert claim is not None
-    assert (claim.access_key_id, claim.date, claim.region, claim.service) == (
+    assert (claim.claim.access_key_id, claim.claim.date, claim.claim.region, claim.claim.service) == (
         "AKIAIOSFODNN7EXAMPLE",
         "20260528",
         "us-west-1",
         "sqs",
     )
     assert claim.timestamp == "20260528T202640Z"
-    assert claim.signed_headers == ("host", "x-amz-date", "x-amz-security-token", "x-amz-target")
+    assert claim.claim.signed_headers == ("host", "x-amz-date", "x-amz-security-token", "x-amz-target")
     assert claim.session_token == "Tok/en="
     assert claim.expires_s is None
 
@@ -167,7 +167,7 @@ def _tampered(request: Request) -> Iterator[Request]:
 def _believed(request: Request) -> bool:
     try:
         claim = sigv4.parse(request, "json")
-        if claim is None or claim.access_key_id != "AKIAIOSFODNN7EXAMPLE":
+        if claim is None or claim.claim.access_key_id != "AKIAIOSFODNN7EXAMPLE":
             return False  # another key has another secret
         sigv4.verify(request, claim, SECRET, NOW_S, service="sqs", protocol="json")
     except AwsError:
