@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import NamedTuple
 
 from noria.admin import PREFIX, Admin
+from noria.auth.authenticate import Authenticator
 from noria.auth.authorize import Action, Authorizer, Denial
 from noria.auth.calls import CallsKeeper
 from noria.auth.credentials import Credentials, RootCredentials, open_root_credentials
@@ -16,7 +17,7 @@ from noria.config import Settings
 from noria.data_dir import DataDir, DataDirError
 from noria.gateway import Gateway
 from noria.http.server import HttpServer
-from noria.http.types import Request, Response
+from noria.http.types import Pending, Request, Response
 from noria.insight import Insight
 from noria.protocol.identify import Identifier
 from noria.services.iam import actions as iam_actions
@@ -146,7 +147,8 @@ class App:
         }
         roles = RoleSessions(directory, credentials, authorizer, clock)
         last_used = LastUsed(store.records)
-        gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
+        authenticator = Authenticator(settings, clock, credentials, last_used)
+        gateway = Gateway(clock, Identifier(SERVICE_APIS), authenticator, authorizer)
 
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
         intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20))
@@ -197,7 +199,7 @@ class App:
         """
         gateway, admin, calls, iam, sqs, logs, functions, triggers = parts
 
-        def route(request: Request) -> Awaitable[Response]:
+        def route(request: Request) -> Response | Pending | Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
                 return answer
             return admin.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)

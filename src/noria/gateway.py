@@ -6,31 +6,29 @@ import asyncio
 import hashlib
 import inspect
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import msgspec
 from botocore import xform_name
 
-from noria.auth import errors as auth_errors
-from noria.auth import sigv4
+from noria.auth.authenticate import Authenticator
 from noria.auth.authorize import Action, Authorizer
-from noria.auth.browsers import refuse_pages
-from noria.auth.credentials import Credentials, permissive_principal
 from noria.clock import Clock
-from noria.config import Settings
-from noria.context import ANONYMOUS, Principal, RequestContext, new_request_id
+from noria.context import Principal, RequestContext, new_request_id
 from noria.errors import AwsError, not_implemented
-from noria.http.types import Request, Response
-from noria.protocol.codec import Codec
+from noria.http.types import Pending, Request, Response
+from noria.protocol.codec import Codec, Route
 from noria.protocol.identify import Identifier
+from noria.protocol.models import Operation
 from noria.protocol.validate import validate
 from noria.store.base import StoreError
 
 log = logging.getLogger(__name__)
 
-Method = Callable[..., Awaitable[Mapping[str, Any] | None]]
+Result = Mapping[str, Any] | None
+Method = Callable[..., Awaitable[Result]]
 
 # Operations whose work is for nothing once the client is gone. All others run to their end: what they have
 # begun (a function's creation, say) must not be left half done.
@@ -38,8 +36,6 @@ ABANDONABLE = frozenset({"ReceiveMessage"})
 
 # From here on a body is hashed and decoded beside the loop: a 67 MB package would stop it for half a second.
 LARGE_BODY_BYTES = 1 << 20
-
-REGION = re.compile(r"[a-z][a-z0-9-]{1,30}")  # a region becomes part of ARNs and of the store's keys
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -50,11 +46,14 @@ class Bound(msgspec.Struct, frozen=True):
     action: Action
 
 
-class Uses(Protocol):
-    """Who wants to know when keys and roles are used. Implemented by IAM."""
+class Plan(msgspec.Struct, frozen=True):
+    """What is to be done for a request."""
 
-    def note(self, principal: Principal, access_key_id: str, service: str, region: str, now_ms: int) -> None:
-        """A request was proven to be the principal's."""
+    codec: Codec
+    route: Route
+    bound: Bound
+    service: str
+    operation: Operation
 
 
 def bind(apis: tuple[object, ...], actions: Mapping[str, Action]) -> dict[str, Bound]:
@@ -73,153 +72,97 @@ class Gateway:
     """Answers every request for an AWS service; also the way in for services that act as a role."""
 
     def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        identifier: Identifier,
-        credentials: Credentials,
-        authorizer: Authorizer,
-        uses: Uses,
+        self, clock: Clock, identifier: Identifier, authenticator: Authenticator, authorizer: Authorizer
     ) -> None:
-        self._enforce = settings.auth == "enforce"
-        self._settings = settings
         self._clock = clock
         self._identifier = identifier
-        self._credentials = credentials
+        self._authenticator = authenticator
+        self.authenticate = authenticator.authenticate
         self._authorizer = authorizer
-        self._uses = uses
         self._services: dict[str, dict[str, Bound]] = {}
-        self.url = ""
+        self._plans: dict[str, Plan] = {}  # by X-Amz-Target, which says it all where there is one
+
+    @property
+    def url(self) -> str:
+        """Of this server, as its own calls have it."""
+        return self._authenticator.url
+
+    @url.setter
+    def url(self, url: str) -> None:
+        self._authenticator.url = url
 
     def serve(self, service: str, apis: tuple[object, ...], actions: Mapping[str, Action]) -> None:
         """Add a service. Separate from the constructor because services call each other through `call`."""
         self._services[service] = bind(apis, actions)
 
-    async def handle(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response | Pending | Awaitable[Response]:
+        """What needs nothing but what is at hand (a known key, a decision that holds) is begun at once, and
+        waits for its store without a task. All else goes the same way in a coroutine.
+        """
         request_id = new_request_id()
+        plan = self._plans.get(request.headers.get("x-amz-target", ""))
+        if plan is None or len(request.body) > LARGE_BODY_BYTES:
+            return self._handle(request, request_id)
+        codec, bound, operation = plan.codec, plan.bound, plan.operation
+        try:
+            ctx = self._authenticator.at_hand(
+                request, request_id, plan.service, operation.name, codec.protocol
+            )
+            if ctx is None:
+                return self._handle(request, request_id)
+            params = _accepted(plan, codec.decode(request, operation, plan.route.uri_params))
+            request.abandonable = operation.name in ABANDONABLE
+            if self._authorizer.known_to_be_allowed(ctx, bound.action, params):
+                result = bound.method(ctx, **params)
+            else:
+                result = self._call(ctx, bound, params)
+        except Exception as error:
+            return _failed(codec, request_id, error)
+        if isinstance(result, asyncio.Future):
+            return Pending(result, lambda done: _finished(plan, done, request_id))
+        return self._finish(plan, result, request_id)
+
+    async def _handle(self, request: Request, request_id: str) -> Response:
         codec = self._identifier.codec(request)
         try:
-            return await self._answer(codec, request, request_id)
-        except AwsError as error:
-            log.info("%s %s refused: %s %r", request_id, codec.service.name, error.code, error.message)
-            return codec.encode_error(error, request_id)
-        except StoreError as error:
-            log.error("%s %s: the store failed: %s", request_id, codec.service.name, error)
-            failed = AwsError("ServiceUnavailable", "The request has failed due to a temporary failure.", 503)
-            return codec.encode_error(failed, request_id)
-        except Exception:
-            log.exception("%s %s failed, a bug", request_id, codec.service.name)
-            failed = AwsError("InternalFailure", f"Internal error, see the server's log: {request_id}", 500)
-            return codec.encode_error(failed, request_id)
+            plan = self._plan(codec, request)
+            is_large = len(request.body) > LARGE_BODY_BYTES
+            if is_large:
+                request.body_sha256 = await asyncio.to_thread(_sha256, request.body)
+            ctx = await self._context(request, request_id, plan)
+            decode = partial(codec.decode, request, plan.operation, plan.route.uri_params)
+            params = await asyncio.to_thread(decode) if is_large else decode()
+            request.abandonable = plan.operation.name in ABANDONABLE
+            result = self._call(ctx, plan.bound, _accepted(plan, params))
+        except Exception as error:
+            return _failed(codec, request_id, error)
+        return await self._finish(plan, result, request_id)
 
-    async def _answer(self, codec: Codec, request: Request, request_id: str) -> Response:
+    def _plan(self, codec: Codec, request: Request) -> Plan:
         route = codec.route(request)
-        operation = route.operation
-        service = codec.service.name
+        operation, service = route.operation, codec.service.name
         bound = self._services[service].get(operation.name)
         if bound is None:  # said before the signature, which some operations do not have
             raise not_implemented(operation.name)
-        request.abandonable = operation.name in ABANDONABLE
-        is_large = len(request.body) > LARGE_BODY_BYTES
-        if is_large:
-            request.body_sha256 = await asyncio.to_thread(_sha256, request.body)
-        if bound.action.signed:
-            ctx = await self.authenticate(request, request_id, service, operation.name, codec.protocol)
-        else:
-            ctx = self._unsigned(request, request_id, service, operation.name)
-        if is_large:
-            params = await asyncio.to_thread(codec.decode, request, operation, route.uri_params)
-        else:
-            params = codec.decode(request, operation, route.uri_params)
-        if not params.keys() <= bound.members:
-            refused = sorted(operation.arguments[name].name for name in params.keys() - bound.members)
-            raise not_implemented(f"{operation.name}'s {', '.join(refused)}")
-        validate(operation, params)
-        result = await self._call(ctx, bound, params)
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s %s %s by %s", request_id, service, operation.name, ctx.principal.arn)
-        return codec.encode(operation, result or {}, request_id)
+        plan = Plan(codec, route, bound, service, operation)
+        if codec.protocol == "json" and bound.action.signed:
+            self._plans[request.headers["x-amz-target"]] = plan
+        return plan
 
-    async def authenticate(
-        self, request: Request, request_id: str, service: str, operation: str, protocol: str
-    ) -> RequestContext:
-        """Prove who asks. Raises AwsError, worded for `protocol` (a codec's)."""
-        now_ms = self._clock.now_ms()
-        signed = sigv4.parse(request, protocol)
-        if not self._enforce:
-            principal = await self._believe(request, signed, now_ms)
-        elif signed is None:
-            raise auth_errors.missing_token(protocol)
-        else:
-            principal = await self._prove(request, signed, service, protocol, now_ms)
-        region = signed.claim.region if signed else self._settings.region
-        if not self._enforce and not REGION.fullmatch(region):
-            raise auth_errors.invalid_region(protocol)
-        headers = request.headers
-        host = headers.get("host")
-        return RequestContext(
-            request_id,
-            service,
-            operation,
-            principal.account,
-            region,
-            principal,
-            now_ms,
-            request.peer,
-            f"http://{host}" if host else self.url,
-            signed.claim.access_key_id if signed else "",
-            "",
-            headers.get("user-agent", ""),
-            headers.get("x-amzn-trace-id", ""),
-        )
+    async def _context(self, request: Request, request_id: str, plan: Plan) -> RequestContext:
+        service, operation = plan.service, plan.operation.name
+        if not plan.bound.action.signed:
+            return self._authenticator.unsigned(request, request_id, service, operation)
+        protocol = plan.codec.protocol
+        return await self._authenticator.authenticate(request, request_id, service, operation, protocol)
 
-    def _unsigned(self, request: Request, request_id: str, service: str, operation: str) -> RequestContext:
-        """For an operation that proves itself who asks; a signature that comes with it means nothing."""
-        return RequestContext(
-            request_id,
-            service,
-            operation,
-            "",
-            self._settings.region,
-            ANONYMOUS,
-            self._clock.now_ms(),
-            source_ip=request.peer,
-            base_url=self.url,
-            user_agent=request.headers.get("user-agent", ""),
-        )
-
-    async def _prove(
-        self, request: Request, signed: sigv4.SignedRequest, service: str, protocol: str, now_ms: int
-    ) -> Principal:
+    async def _finish(self, plan: Plan, result: Awaitable[Result], request_id: str) -> Response:
         try:
-            credential = await self._credentials.find(
-                signed.claim.access_key_id, signed.session_token, now_ms
-            )
-        except AwsError as error:  # worded for the Query protocol
-            raise auth_errors.reworded(error, protocol) from error
-        secret = credential.secret_access_key
-        sigv4.verify(request, signed, secret, now_ms / 1000, service=service, protocol=protocol)
-        principal = credential.principal
-        if service == "iam" and signed.session_token and principal.kind != "assumed-role":
-            # GetSessionToken's and GetFederationToken's credentials are not for IAM.
-            raise auth_errors.unknown_key(protocol)
-        self._uses.note(principal, signed.claim.access_key_id, service, signed.claim.region, now_ms)
-        return principal
+            return plan.codec.encode(plan.operation, await result or {}, request_id)
+        except Exception as error:
+            return _failed(plan.codec, request_id, error)
 
-    async def _believe(self, request: Request, signed: sigv4.SignedRequest | None, now_ms: int) -> Principal:
-        """`--auth permissive`: known keys are who they are, unknown ones root of their account."""
-        refuse_pages(request, self._settings.host)
-        if signed is None:
-            return permissive_principal("", self._settings.account)
-        try:
-            found = await self._credentials.find(signed.claim.access_key_id, signed.session_token, now_ms)
-            return found.principal
-        except AwsError:
-            return permissive_principal(signed.claim.access_key_id, self._settings.account)
-
-    async def _call(
-        self, ctx: RequestContext, bound: Bound, params: Mapping[str, Any]
-    ) -> Mapping[str, Any] | None:
+    async def _call(self, ctx: RequestContext, bound: Bound, params: Mapping[str, Any]) -> Result:
         if not self._authorizer.known_to_be_allowed(ctx, bound.action, params):
             await self._authorizer.authorize(ctx, bound.action, params)
         return await bound.method(ctx, **params)
@@ -246,6 +189,37 @@ class Gateway:
             via_service=via_service,
         )
         return await self._call(ctx, self._services[service][operation], params) or {}
+
+
+def _accepted(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
+    """The request's members, if Noria has them all, and they are what the model says."""
+    if not params.keys() <= plan.bound.members:
+        arguments = plan.operation.arguments
+        refused = sorted(arguments[name].name for name in params.keys() - plan.bound.members)
+        raise not_implemented(f"{plan.operation.name}'s {', '.join(refused)}")
+    validate(plan.operation, params)
+    return params
+
+
+def _finished(plan: Plan, done: asyncio.Future[Result], request_id: str) -> Response:
+    try:
+        return plan.codec.encode(plan.operation, done.result() or {}, request_id)
+    except (Exception, asyncio.CancelledError) as error:
+        return _failed(plan.codec, request_id, error)
+
+
+def _failed(codec: Codec, request_id: str, error: BaseException) -> Response:
+    service = codec.service.name
+    if isinstance(error, AwsError):
+        log.info("%s %s refused: %s %r", request_id, service, error.code, error.message)
+        return codec.encode_error(error, request_id)
+    if isinstance(error, StoreError):
+        log.error("%s %s: the store failed: %s", request_id, service, error)
+        failed = AwsError("ServiceUnavailable", "The request has failed due to a temporary failure.", 503)
+        return codec.encode_error(failed, request_id)
+    log.error("%s %s failed, a bug", request_id, service, exc_info=error)
+    failed = AwsError("InternalFailure", f"Internal error, see the server's log: {request_id}", 500)
+    return codec.encode_error(failed, request_id)
 
 
 def _sha256(body: bytes) -> str:

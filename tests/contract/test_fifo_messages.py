@@ -97,9 +97,9 @@ async def test_sequences_grow_and_duplicates_have_that_of_the_first(fifo: FifoMe
 async def test_only_messages_in_flight_can_be_deleted(fifo: FifoMessages) -> None:
     await send(fifo, "a1", "a2")
     first, second = await claim(fifo)
-    assert list(await fifo.delete(QUEUE, [first.receipt], NOW)) == []
+    assert list(await fifo.delete_in_flight(QUEUE, [first.receipt], NOW)) == []
     late = NOW + TIMEOUT_MS
-    assert list(await fifo.delete(QUEUE, [first.receipt, second.receipt], late)) == [second.receipt]
+    assert list(await fifo.delete_in_flight(QUEUE, [first.receipt, second.receipt], late)) == [second.receipt]
     assert bodies(await claim(fifo, at=late)) == ["a2"]
 
 
@@ -121,7 +121,7 @@ async def test_an_attempt_is_repeated_while_nothing_has_changed(fifo: FifoMessag
 
     assert await again(NOW + 20_000) == received
     assert await again(NOW + 40_000) == received
-    await fifo.delete(QUEUE, [received[1].receipt], NOW + 40_000)
+    await fifo.delete_in_flight(QUEUE, [received[1].receipt], NOW + 40_000)
     assert await again(NOW + 41_000) == []
 
 

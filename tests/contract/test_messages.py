@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from noria.store.base import Store
-from noria.store.messages import Counts, Messages, NewMessage, Receipt, ReceivedMessage
+from noria.store.messages import Counts, NewMessage, Receipt, ReceivedMessage, StandardMessages
 from noria.store.sqlite.store import SqliteStore
 
 QUEUE, OTHER = 7, 8
@@ -27,20 +27,20 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture
-def messages(store: Store) -> Messages:
+def messages(store: Store) -> StandardMessages:
     return store.messages
 
 
 async def send(
-    messages: Messages, *bodies: str, at: int = NOW, delay_ms: int = 0, queue: int = QUEUE
+    messages: StandardMessages, *bodies: str, at: int = NOW, delay_ms: int = 0, queue: int = QUEUE
 ) -> None:
     await messages.send(
-        queue, [NewMessage(f"id-{body}", body, None, "sender", at + delay_ms) for body in bodies], at
+        queue, [NewMessage(f"id-{body}", body, None, "sender", at + delay_ms) for body in bodies], at, None
     )
 
 
 async def claim(
-    messages: Messages,
+    messages: StandardMessages,
     limit: int = 10,
     at: int = NOW,
     timeout_ms: int = TIMEOUT_MS,
@@ -64,14 +64,14 @@ def bodies(received: list[ReceivedMessage]) -> list[str]:
     return [message.body for message in received]
 
 
-async def test_a_message_comes_back_as_it_was_sent(messages: Messages) -> None:
+async def test_a_message_comes_back_as_it_was_sent(messages: StandardMessages) -> None:
     body = "grüße \U0001f30a\n\t\x85"
-    await messages.send(QUEUE, [NewMessage("m-1", body, b"\x00\xff", "AROA:x", NOW)], NOW)
+    await messages.send(QUEUE, [NewMessage("m-1", body, b"\x00\xff", "AROA:x", NOW)], NOW, None)
     (received,) = await claim(messages, at=NOW + 5)
     assert received[1:] == ("m-1", body, b"\x00\xff", "AROA:x", NOW, NOW + 5, 1, None, None)
 
 
-async def test_messages_come_in_the_order_in_which_they_became_visible(messages: Messages) -> None:
+async def test_messages_come_in_the_order_in_which_they_became_visible(messages: StandardMessages) -> None:
     await send(messages, "a", "b", at=NOW)
     await send(messages, "late", at=NOW, delay_ms=2000)
     await send(messages, "c", at=NOW + 1000)
@@ -80,7 +80,7 @@ async def test_messages_come_in_the_order_in_which_they_became_visible(messages:
     assert bodies(await claim(messages, at=NOW + 3000)) == ["late"]
 
 
-async def test_a_claimed_message_is_hidden_until_its_timeout(messages: Messages) -> None:
+async def test_a_claimed_message_is_hidden_until_its_timeout(messages: StandardMessages) -> None:
     await send(messages, "a")
     (first,) = await claim(messages)
     assert await claim(messages, at=NOW + TIMEOUT_MS - 1) == []
@@ -90,21 +90,21 @@ async def test_a_claimed_message_is_hidden_until_its_timeout(messages: Messages)
     assert second.receipt.nonce != first.receipt.nonce
 
 
-async def test_a_delayed_message_is_hidden_until_it_is_due(messages: Messages) -> None:
+async def test_a_delayed_message_is_hidden_until_it_is_due(messages: StandardMessages) -> None:
     await send(messages, "a", delay_ms=1000)
     assert await claim(messages, at=NOW + 999) == []
     (received,) = await claim(messages, at=NOW + 1000)
     assert (received.sent_ms, received.receive_count) == (NOW, 1)
 
 
-async def test_no_message_goes_to_two_receivers_at_once(messages: Messages) -> None:
+async def test_no_message_goes_to_two_receivers_at_once(messages: StandardMessages) -> None:
     await send(messages, *(str(n) for n in range(50)))
     claims = await asyncio.gather(*(claim(messages, limit=7) for _ in range(10)))
     got = [body for received in claims for body in bodies(received)]
     assert sorted(got, key=int) == [str(n) for n in range(50)]
 
 
-async def test_a_deleted_message_is_gone(messages: Messages) -> None:
+async def test_a_deleted_message_is_gone(messages: StandardMessages) -> None:
     await send(messages, "a", "b")
     first, second = await claim(messages)
     await messages.delete(QUEUE, [first.receipt, second.receipt], NOW)
@@ -112,7 +112,7 @@ async def test_a_deleted_message_is_gone(messages: Messages) -> None:
     await messages.delete(QUEUE, [first.receipt], NOW)  # again: passed over
 
 
-async def test_a_receipt_outlives_the_timeout_but_not_the_next_receive(messages: Messages) -> None:
+async def test_a_receipt_outlives_the_timeout_but_not_the_next_receive(messages: StandardMessages) -> None:
     await send(messages, "a", "b")
     first, second = await claim(messages)
     await messages.delete(QUEUE, [first.receipt], NOW)  # below: "b" is received again first
@@ -124,7 +124,7 @@ async def test_a_receipt_outlives_the_timeout_but_not_the_next_receive(messages:
     assert await messages.counts(QUEUE, NOW + 2 * TIMEOUT_MS) == Counts(0, 0, 0)
 
 
-async def test_receipts_are_of_one_queue(messages: Messages) -> None:
+async def test_receipts_are_of_one_queue(messages: StandardMessages) -> None:
     await send(messages, "a")
     (received,) = await claim(messages)
     await messages.delete(OTHER, [received.receipt], NOW)
@@ -132,7 +132,7 @@ async def test_receipts_are_of_one_queue(messages: Messages) -> None:
     assert (await messages.counts(QUEUE, NOW)).in_flight == 1
 
 
-async def test_visibility_can_be_shortened_and_prolonged(messages: Messages) -> None:
+async def test_visibility_can_be_shortened_and_prolonged(messages: StandardMessages) -> None:
     await send(messages, "a", "b")
     first, second = await claim(messages)
 
@@ -151,7 +151,7 @@ async def test_visibility_can_be_shortened_and_prolonged(messages: Messages) -> 
     assert await change(second, 0) == "gone"
 
 
-async def test_a_message_cannot_stay_hidden_longer_than_the_total(messages: Messages) -> None:
+async def test_a_message_cannot_stay_hidden_longer_than_the_total(messages: StandardMessages) -> None:
     await send(messages, "a")
     (received,) = await claim(messages)
 
@@ -166,7 +166,7 @@ async def test_a_message_cannot_stay_hidden_longer_than_the_total(messages: Mess
 
 
 async def test_visibility_can_be_prolonged_after_the_timeout_while_nobody_took_the_message(
-    messages: Messages,
+    messages: StandardMessages,
 ) -> None:
     await send(messages, "a")
     (received,) = await claim(messages)
@@ -179,7 +179,7 @@ async def test_visibility_can_be_prolonged_after_the_timeout_while_nobody_took_t
     assert await messages.counts(QUEUE, late) == Counts(0, 1, 0)
 
 
-async def test_counts_follow_every_step_of_a_message(messages: Messages) -> None:
+async def test_counts_follow_every_step_of_a_message(messages: StandardMessages) -> None:
     assert await messages.counts(QUEUE, NOW) == Counts(0, 0, 0)
     await send(messages, "a", "b")
     await send(messages, "c", delay_ms=5000)
@@ -193,7 +193,7 @@ async def test_counts_follow_every_step_of_a_message(messages: Messages) -> None
     assert await messages.counts(QUEUE, NOW + TIMEOUT_MS) == Counts(2, 0, 0)
 
 
-async def test_no_more_than_the_limit_are_in_flight(messages: Messages) -> None:
+async def test_no_more_than_the_limit_are_in_flight(messages: StandardMessages) -> None:
     await send(messages, *"abcde")
     assert len(await claim(messages, in_flight_limit=3)) == 3
     refused = await messages.receive(
@@ -203,21 +203,23 @@ async def test_no_more_than_the_limit_are_in_flight(messages: Messages) -> None:
     assert len(await claim(messages, at=NOW + TIMEOUT_MS, in_flight_limit=3)) == 3
 
 
-async def test_an_expired_message_is_never_delivered(messages: Messages) -> None:
+async def test_an_expired_message_is_never_delivered(messages: StandardMessages) -> None:
     await send(messages, "old")
     await send(messages, "new", at=NOW + 1)
     assert bodies(await claim(messages, sent_after_ms=NOW)) == ["new"]
     assert await messages.counts(QUEUE, NOW + 1) == Counts(0, 1, 0)
 
 
-async def test_a_message_that_expired_after_a_receive_is_not_delivered_again(messages: Messages) -> None:
+async def test_a_message_that_expired_after_a_receive_is_not_delivered_again(
+    messages: StandardMessages,
+) -> None:
     await send(messages, "old")
     await claim(messages, at=NOW)
     assert await claim(messages, at=NOW + TIMEOUT_MS, sent_after_ms=NOW) == []
     assert await messages.counts(QUEUE, NOW + TIMEOUT_MS) == Counts(0, 0, 0)
 
 
-async def test_many_expired_messages_hide_none_that_is_not(messages: Messages) -> None:
+async def test_many_expired_messages_hide_none_that_is_not(messages: StandardMessages) -> None:
     for _ in range(13):
         await send(messages, *(str(n) for n in range(500)))
     await send(messages, "new", at=NOW + 1)
@@ -228,7 +230,7 @@ async def test_many_expired_messages_hide_none_that_is_not(messages: Messages) -
     assert got == ["new"]
 
 
-async def test_expire_deletes_what_is_too_old(messages: Messages) -> None:
+async def test_expire_deletes_what_is_too_old(messages: StandardMessages) -> None:
     for _ in range(3):
         await send(messages, *(str(n) for n in range(500)))
     await send(messages, "new", at=NOW + 1)
@@ -236,7 +238,7 @@ async def test_expire_deletes_what_is_too_old(messages: Messages) -> None:
     assert await messages.counts(QUEUE, NOW + 1) == Counts(1, 0, 0)
 
 
-async def test_next_visible_is_the_first_of_all_messages(messages: Messages) -> None:
+async def test_next_visible_is_the_first_of_all_messages(messages: StandardMessages) -> None:
     assert await messages.next_visible_ms(QUEUE) is None
     await send(messages, "late", delay_ms=9000)
     assert await messages.next_visible_ms(QUEUE) == NOW + 9000
@@ -246,7 +248,7 @@ async def test_next_visible_is_the_first_of_all_messages(messages: Messages) -> 
     assert await messages.next_visible_ms(QUEUE) == NOW + 2010
 
 
-async def test_drop_empties_one_queue(messages: Messages) -> None:
+async def test_drop_empties_one_queue(messages: StandardMessages) -> None:
     for _ in range(3):
         await send(messages, *(str(n) for n in range(500)))
     await send(messages, "kept", queue=OTHER)
@@ -257,7 +259,7 @@ async def test_drop_empties_one_queue(messages: Messages) -> None:
     assert bodies(await claim(messages, queue=OTHER)) == ["kept"]
 
 
-async def test_queues_are_those_with_messages(messages: Messages) -> None:
+async def test_queues_are_those_with_messages(messages: StandardMessages) -> None:
     await send(messages, "a")
     await send(messages, "b", queue=OTHER)
     (received,) = await claim(messages)

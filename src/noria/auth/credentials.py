@@ -160,6 +160,9 @@ class AccessKeys(Protocol):
     async def access_key(self, key_id: str) -> Credential | None:
         """What the key proves now; None for one that is inactive or gone."""
 
+    def known_key(self, key_id: str) -> Credential | None:
+        """The same, where it is known without asking the store."""
+
 
 class Credentials:
     """All keys that this server accepts."""
@@ -183,6 +186,17 @@ class Credentials:
                 raise unknown_key("query")
             return credential
         return self.lookup(access_key_id, session_token, now_ms)
+
+    def at_hand(self, access_key_id: str, session_token: str, now_ms: int) -> Credential | None:
+        """What a key proves that needs no store; None for any other, and for what proves nothing."""
+        if session_token:
+            session, credential = self._checked.get(session_token, (None, None))
+            if session is None or session.access_key_id != access_key_id or now_ms >= session.expires_at_ms:
+                return None
+            return credential
+        if access_key_id == self.root.access_key_id:
+            return self._root
+        return self._users.known_key(access_key_id) if self._users is not None else None
 
     def lookup(self, access_key_id: str, session_token: str, now_ms: int) -> Credential:
         """`find` for root and for sessions, which need no store."""

@@ -47,8 +47,8 @@ _USUAL_HEAD = re.compile(
 class Claim(msgspec.Struct, frozen=True):
     """What a client says in all its requests of a day: the credential's elements, the headers it signs.
 
-    date: ``20260131``. signed_headers: lower-case names in the order sent. sound: whether the date, the region
-    and the terminator may be right at all.
+    date: ``20260131``. signed_headers: lower-case names in the order sent. sound: whether the date, the
+    region and the terminator may be right at all.
     """
 
     access_key_id: str

@@ -11,14 +11,14 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
 from noria.http.render import refusal, rendered
-from noria.http.types import Request, Response
+from noria.http.types import Pending, Request, Response
 
 if TYPE_CHECKING:
     from noria.http.server import HttpServer
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         self._blocked_since = -1  # when the client stopped reading, -1 while it reads
         self._reading = True
         self._open = False
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[Any] | None = None  # what is being waited for
         self._request: Request | None = None  # the one that `_task` answers
         self._held_bytes = 0  # of bodies that are being read, wait or are being answered
         self._starting = False
@@ -301,16 +301,30 @@ class Connection(asyncio.Protocol):
             if isinstance(item, Response):
                 self._write_refusal(item)
                 return
-            self._starting = True
             self._request = item
-            task = _start(self._server.loop, self._handle(item, connection))
-            self._starting = False
+            self._start(item, connection)
+
+    def _start(self, request: Request, connection: str) -> None:
+        try:
+            answer = self._server.handler(request)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            answer = Response(500)
+        self._starting = True
+        if isinstance(answer, Pending):
+            self._task, response = answer
+            self._task.add_done_callback(lambda done: self._answer(request, response(done), connection))
+        elif isinstance(answer, Response):
+            self._answer(request, answer, connection)
+        else:
+            task = _start(self._server.loop, self._handle(request, answer, connection))
             if not task.done():
                 self._task = task
+        self._starting = False
 
-    async def _handle(self, request: Request, connection: str) -> None:
+    async def _handle(self, request: Request, answer: Awaitable[Response], connection: str) -> None:
         try:
-            response = await self._server.handler(request)
+            response = await answer
         except asyncio.CancelledError:
             if self._open and not self._transport.is_closing():
                 log.error("%s %s was cancelled from within", request.method, request.path)
@@ -319,6 +333,9 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             response = Response(500)
+        self._answer(request, response, connection)
+
+    def _answer(self, request: Request, response: Response, connection: str) -> None:
         self._task = self._request = None
         self._release(len(request.body))
         if not self._open:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 
 class Request:
@@ -47,4 +49,14 @@ class Response:
         self.headers = headers
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+class Pending(NamedTuple):
+    """An answer that comes with a future: no task has to wait for it.
+
+    response: makes it, of the future when it is done; never raises.
+    """
+
+    future: asyncio.Future[Any]
+    response: Callable[[asyncio.Future[Any]], Response]
+
+
+Handler = Callable[[Request], Response | Pending | Awaitable[Response]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from noria.store.log_events import LogEvents
-from noria.store.messages import FifoMessages, Messages
+from noria.store.messages import FifoMessages, StandardMessages
 from noria.store.metrics import Metrics
 
 # Kinds that nothing is cached of: they change with every invocation or move, and would empty every cache.
@@ -74,7 +74,7 @@ class Store(Protocol):
     def records(self) -> Records: ...
 
     @property
-    def messages(self) -> Messages: ...
+    def messages(self) -> StandardMessages: ...
 
     @property
     def fifo_messages(self) -> FifoMessages: ...

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+T = TypeVar("T")
 
 VisibilityChange = Literal["changed", "gone", "too_long"]
 
@@ -77,17 +79,15 @@ class Counts(NamedTuple):
 
 
 class Messages(Protocol):
-    """Messages of standard queues. A queue is a 63-bit integer of the service's choice, there while it has
-    messages.
+    """What messages of standard and FIFO queues have in common.
+
+    A queue is a 63-bit integer of the service's choice, there while it has messages.
 
     What the hot operations cost does not grow with a queue's depth; what must touch many messages does it
     in slices, between which others run.
     """
 
-    async def send(self, queue: int, messages: Sequence[NewMessage], now_ms: int) -> None:
-        """All or none of them."""
-
-    async def receive(
+    def receive(
         self,
         queue: int,
         *,
@@ -97,19 +97,13 @@ class Messages(Protocol):
         sent_after_ms: int,
         in_flight_limit: int,
         dead_letters: DeadLetters | None = None,
-    ) -> list[ReceivedMessage] | None:
+    ) -> Awaitable[list[ReceivedMessage] | None]:
         """Claim up to `limit` visible messages, the longest visible first; they come back after the timeout.
 
         Groups that hold more than a tenth of the messages in flight, and 30 at least, come after the others.
         Messages sent at `sent_after_ms` or before have expired and are never delivered. Where very many have,
         there may be fewer messages than the queue holds; `next_visible_ms` then says that there is more.
         None where `in_flight_limit` messages are in flight already.
-        """
-
-    async def delete(self, queue: int, receipts: Sequence[Receipt], now_ms: int) -> Collection[Receipt]:
-        """Receipts of messages that are gone or were received again since are passed over.
-
-        Returned are those that a FIFO queue refuses, because the messages are not in flight any more.
         """
 
     async def change_visibility(
@@ -151,12 +145,30 @@ class Messages(Protocol):
         """The queues that have messages or remember anything, of both kinds."""
 
 
+class StandardMessages(Messages, Protocol):
+    """Messages of standard queues."""
+
+    def send(self, queue: int, messages: Sequence[NewMessage], now_ms: int, result: T) -> Awaitable[T]:
+        """All or none of them; the result comes when they are durable."""
+
+    def delete(self, queue: int, receipts: Sequence[Receipt], now_ms: int) -> Awaitable[None]:
+        """Receipts of messages that are gone or were received again since are passed over."""
+
+
 class FifoMessages(Messages, Protocol):
     """Messages of FIFO queues: in the order of sending within each group, of which only the visible ones
     before the first hidden one can be received."""
 
     async def send_once(self, queue: int, messages: Sequence[NewMessage], now_ms: int) -> list[Accepted]:
-        """As `send`, without duplicates."""
+        """All or none of them; but for duplicates, which are not sent again."""
+
+    async def delete_in_flight(
+        self, queue: int, receipts: Sequence[Receipt], now_ms: int
+    ) -> Collection[Receipt]:
+        """Receipts of messages that are gone or were received again since are passed over.
+
+        Returned are those that are refused, because the messages are not in flight any more.
+        """
 
     async def receive_again(
         self, queue: int, attempt: str, *, now_ms: int, visibility_timeout_ms: int

@@ -56,6 +56,9 @@ class IamDirectory:
             self._keys.put(key_id, credential, generation)
         return credential
 
+    def known_key(self, key_id: str) -> Credential | None:
+        return self._keys.get(key_id)
+
     # What an identity may
 
     async def identity(self, principal: Principal) -> Identity:

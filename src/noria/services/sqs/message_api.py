@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from noria.context import RequestContext
 from noria.errors import AwsError
@@ -13,13 +13,15 @@ from noria.services.sqs.limits import MAX_MESSAGE_BYTES, MAX_VISIBILITY_TIMEOUT_
 from noria.services.sqs.queue import Queue
 from noria.store.messages import NewMessage, Receipt
 
+T = TypeVar("T")
+
 AttributeMap = Mapping[str, Mapping[str, Any]]
 
 
 class MessageOperations(Core):
     # -- sending ----------------------------------------------------------------------------------------
 
-    async def send_message(
+    def send_message(
         self,
         ctx: RequestContext,
         *,
@@ -30,8 +32,7 @@ class MessageOperations(Core):
         message_system_attributes: AttributeMap | None = None,
         message_deduplication_id: str | None = None,
         message_group_id: str | None = None,
-    ) -> dict[str, Any]:
-        queue = await self._queues.find(ctx, queue_url)
+    ) -> Awaitable[dict[str, Any]]:
         entry = {
             "MessageBody": message_body,
             "DelaySeconds": delay_seconds,
@@ -40,6 +41,14 @@ class MessageOperations(Core):
             "MessageDeduplicationId": message_deduplication_id,
             "MessageGroupId": message_group_id,
         }
+        queue = self._queues.known(ctx, queue_url)
+        if queue is None or queue.record.fifo:
+            return self._send_one(ctx, queue_url, entry)
+        sent = message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry, ctx.trace_header)
+        return self._send_to_standard(queue, [sent.row], ctx.now_ms, sent.answer)
+
+    async def _send_one(self, ctx: RequestContext, queue_url: str, entry: batch.Entry) -> dict[str, Any]:
+        queue = await self._queues.find(ctx, queue_url)
         sent = message.prepare(queue, ctx.now_ms, ctx.principal.user_id, entry, ctx.trace_header)
         await self._send(queue, [sent], ctx.now_ms)
         return sent.answer
@@ -76,17 +85,22 @@ class MessageOperations(Core):
 
     async def _send(self, queue: Queue, sent: Sequence[message.Sent], now_ms: int) -> None:
         rows = [one.row for one in sent]
-        if queue.record.fifo:
-            accepted = await self._fifo.send_once(queue.record.messages, rows, now_ms)
-            for one, (message_id, sequence) in zip(sent, accepted, strict=True):
-                one.answer["MessageId"] = message_id  # of a duplicate, the first one's
-                one.answer["SequenceNumber"] = message.sequence_number(sequence)
-            self._wake(queue, rows)
-        else:
-            # Who is woken looks once the messages are in, and needn't wait for them to be durable: to be
-            # handled and then sent again, where a power loss comes in between, is what "at least once" says.
-            self._wake(queue, rows)
-            await self._standard.send(queue.record.messages, rows, now_ms)
+        if not queue.record.fifo:
+            await self._send_to_standard(queue, rows, now_ms, None)
+            return
+        accepted = await self._fifo.send_once(queue.record.messages, rows, now_ms)
+        for one, (message_id, sequence) in zip(sent, accepted, strict=True):
+            one.answer["MessageId"] = message_id  # of a duplicate, the first one's
+            one.answer["SequenceNumber"] = message.sequence_number(sequence)
+        self._wake(queue, rows)
+
+    def _send_to_standard(
+        self, queue: Queue, rows: Sequence[NewMessage], now_ms: int, answer: T
+    ) -> Awaitable[T]:
+        # Who is woken looks once the messages are in, and needn't wait for them to be durable: to be
+        # handled and then sent again, where a power loss comes in between, is what "at least once" says.
+        self._wake(queue, rows)
+        return self._standard.send(queue.record.messages, rows, now_ms, answer)
 
     def _wake(self, queue: Queue, rows: Sequence[NewMessage]) -> None:
         if self._polls.any(queue.arn):
@@ -95,12 +109,18 @@ class MessageOperations(Core):
 
     # -- what a consumer does next ----------------------------------------------------------------------
 
-    async def delete_message(
+    def delete_message(
         self, ctx: RequestContext, *, queue_url: str = "", receipt_handle: str = ""
-    ) -> None:
+    ) -> Awaitable[None]:
+        queue = self._queues.known(ctx, queue_url)
+        if queue is None or queue.record.fifo:
+            return self._delete_one(ctx, queue_url, receipt_handle)
+        return self._delete_from_standard(queue, [receipt.parse(queue, receipt_handle)], ctx.now_ms)
+
+    async def _delete_one(self, ctx: RequestContext, queue_url: str, handle: str) -> None:
         queue = await self._queues.find(ctx, queue_url)
-        if await self._delete(queue, [receipt.parse(queue, receipt_handle)], ctx.now_ms):
-            raise errors.expired_receipt_handle(receipt_handle)
+        if await self._delete(queue, [receipt.parse(queue, handle)], ctx.now_ms):
+            raise errors.expired_receipt_handle(handle)
 
     async def delete_message_batch(
         self,
@@ -129,11 +149,20 @@ class MessageOperations(Core):
 
     async def _delete(self, queue: Queue, receipts: Sequence[Receipt], now_ms: int) -> Collection[Receipt]:
         """The receipts that a FIFO queue refuses."""
-        expired = await self._messages(queue).delete(queue.record.messages, receipts, now_ms)
+        if not queue.record.fifo:
+            await self._delete_from_standard(queue, receipts, now_ms)
+            return ()
+        expired = await self._fifo.delete_in_flight(queue.record.messages, receipts, now_ms)
         self._polls.freed(queue.arn)
-        if queue.record.fifo:
-            self._polls.wake_at(queue.arn, now_ms)  # the next one of the group can be received
+        self._polls.wake_at(queue.arn, now_ms)  # the next one of the group can be received
         return expired
+
+    def _delete_from_standard(
+        self, queue: Queue, receipts: Sequence[Receipt], now_ms: int
+    ) -> Awaitable[None]:
+        deleted = self._standard.delete(queue.record.messages, receipts, now_ms)
+        self._polls.freed(queue.arn)
+        return deleted
 
     async def change_message_visibility(
         self,

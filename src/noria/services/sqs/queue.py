@@ -124,6 +124,11 @@ class Queues:
             raise errors.foreign_queue(ctx.principal.arn, f"sqs:{ctx.operation}", queue.arn)
         return queue
 
+    def known(self, ctx: RequestContext, queue_url: str) -> Queue | None:
+        """What `find` would find, if that needs neither the store nor a closer look."""
+        queue = self._found.get((ctx.account, ctx.region, queue_url))
+        return queue if queue is not None and queue.account == ctx.account else None
+
     async def _find(self, ctx: RequestContext, queue_url: str) -> Queue:
         if not queue_url:
             raise errors.missing_parameter("QueueUrl")

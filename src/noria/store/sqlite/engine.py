@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Writers = list[asyncio.Future[None]]
+Writers = list[tuple[asyncio.Future[Any], Any]]  # who waits, and for what
 
 # The WAL is copied into the database and restarted when it grows beyond this; it keeps this length, because
 # overwriting is half as dear to sync as growing. After a crash the next start reads it, well under 0.1 s.
@@ -154,47 +154,49 @@ class SqliteEngine:
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
-    async def write(self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
-        """Run `change` now, inside this turn's transaction; return its result once that is durable.
+    def write(self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> asyncio.Future[T]:
+        """Run `change` now, inside this turn's transaction; its result comes once that is durable.
 
-        Without `synced` the result comes with the commit, for changes that promise nothing: they and what
-        they saw survive the process's death then, and a power loss once the sync that follows has ended.
+        Without `synced` it comes with the commit, for changes that promise nothing: they and what they saw
+        survive the process's death then, and a power loss once the sync that follows has ended.
 
         A failing statement fails the turn and all its writers, with StoreError. Any other exception of
         `change` is its own; the turn goes on without it, or fails if `change` had already changed something.
         Cancelling a writer does not undo its change.
         """
+        done: asyncio.Future[T] = self._loop.create_future()
         self._insert_collected()
-        if not self._open:
-            self._begin()
-        before = self._db.total_changes
+        before = -1
         try:
+            if not self._open:
+                self._begin()
+            before = self._db.total_changes
             result = change(self._db)
         except sqlite3.Error as error:
             self._fail_turn(error)
-            raise StoreError(str(error)) from error
-        except BaseException as error:
-            if self._db.total_changes != before:
+            done.set_exception(StoreError(str(error)))
+        except Exception as error:
+            if before >= 0 and self._db.total_changes != before:
                 self._fail_turn(error)
-            raise
-        done = self._loop.create_future()
-        if synced:
-            self._writers.append(done)
+            done.set_exception(error)
         else:
-            self._early.append(done)
-            if self._commit_soon is None:
+            (self._writers if synced else self._early).append((done, result))
+            if not synced and self._commit_soon is None:
                 self._commit_soon = self._loop.call_soon(self._turn_ends)
-        await done
-        return result
+        return done
 
-    def collect(self, collector: Collector, rows: Sequence[Row]) -> asyncio.Future[None]:
-        if not self._open:
-            self._begin()
+    def collect(self, collector: Collector, rows: Sequence[Row], result: T) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = self._loop.create_future()
+        try:
+            if not self._open:
+                self._begin()
+        except StoreError as error:
+            done.set_exception(error)
+            return done
         if not collector.rows:
             self._collectors.append(collector)
         collector.rows += rows
-        done = self._loop.create_future()
-        self._writers.append(done)
+        self._writers.append((done, result))
         return done
 
     def _begin(self) -> None:
@@ -354,16 +356,16 @@ class Collector:
         self.insert = insert
         self._engine = engine
 
-    def add(self, rows: Sequence[Row]) -> asyncio.Future[None]:
-        """Done once they are durable. Raises StoreError, as `SqliteEngine.write` does."""
-        return self._engine.collect(self, rows)
+    def add(self, rows: Sequence[Row], result: T) -> asyncio.Future[T]:
+        """The result comes once they are durable; or StoreError, as from `SqliteEngine.write`."""
+        return self._engine.collect(self, rows, result)
 
 
 def _settle(writers: Writers, error: BaseException | None = None) -> None:
-    for writer in writers:
-        if writer.done():  # cancelled
+    for done, result in writers:
+        if done.done():  # cancelled
             continue
         if error is None:
-            writer.set_result(None)
+            done.set_result(result)
         else:
-            writer.set_exception(StoreError(str(error)))
+            done.set_exception(StoreError(str(error)))

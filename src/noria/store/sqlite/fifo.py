@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 
 from noria.store.messages import Accepted, DeadLetters, NewMessage, Receipt, ReceivedMessage
 from noria.store.sqlite.message_schema import CLAIM_THESE, ENTERED, IN_FLIGHT, READY, ROW, WAITING, entered
@@ -94,7 +94,7 @@ class SqliteFifoMessages(SqliteMessages):
 
         return await self._engine.write(change)
 
-    async def receive(
+    def receive(
         self,
         queue: int,
         *,
@@ -104,7 +104,7 @@ class SqliteFifoMessages(SqliteMessages):
         sent_after_ms: int,
         in_flight_limit: int,
         dead_letters: DeadLetters | None = None,
-    ) -> list[ReceivedMessage] | None:
+    ) -> Awaitable[list[ReceivedMessage] | None]:
         times = (now_ms + visibility_timeout_ms, now_ms, now_ms)
 
         def claim(db: sqlite3.Connection) -> list[ReceivedMessage] | None:
@@ -126,7 +126,7 @@ class SqliteFifoMessages(SqliteMessages):
                 received += [ReceivedMessage(Receipt(row[0], row[1]), *row[2:]) for row in sorted(rows)]
             return received
 
-        return await self._engine.write(claim, synced=False)  # as of standard queues
+        return self._engine.write(claim, synced=False)  # as of standard queues
 
     async def receive_again(
         self, queue: int, attempt: str, *, now_ms: int, visibility_timeout_ms: int
@@ -154,7 +154,9 @@ class SqliteFifoMessages(SqliteMessages):
 
         await self._engine.write(change)
 
-    async def delete(self, queue: int, receipts: Sequence[Receipt], now_ms: int) -> Collection[Receipt]:
+    async def delete_in_flight(
+        self, queue: int, receipts: Sequence[Receipt], now_ms: int
+    ) -> Collection[Receipt]:
         def change(db: sqlite3.Connection) -> Collection[Receipt]:
             expired = []
             for receipt in receipts:

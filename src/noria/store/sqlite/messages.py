@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from noria.store.messages import (
@@ -13,6 +13,7 @@ from noria.store.messages import (
     NewMessage,
     Receipt,
     ReceivedMessage,
+    T,
     VisibilityChange,
 )
 from noria.store.sqlite import fairness
@@ -80,25 +81,24 @@ class SqliteMessages:
         self._engine = engine
         self._sent = Collector(engine, _insert)
 
-    async def send(self, queue: int, messages: Sequence[NewMessage], now_ms: int) -> None:
-        await self._sent.add(
-            [
-                (
-                    queue,
-                    DELAYED if due_ms > now_ms else READY,
-                    tenant,
-                    due_ms,
-                    now_ms,
-                    message_id,
-                    sender_id,
-                    attributes,
-                    body,
-                )
-                for message_id, body, attributes, sender_id, due_ms, tenant, _ in messages
-            ]
-        )
+    def send(self, queue: int, messages: Sequence[NewMessage], now_ms: int, result: T) -> Awaitable[T]:
+        rows = [
+            (
+                queue,
+                DELAYED if due_ms > now_ms else READY,
+                tenant,
+                due_ms,
+                now_ms,
+                message_id,
+                sender_id,
+                attributes,
+                body,
+            )
+            for message_id, body, attributes, sender_id, due_ms, tenant, _ in messages
+        ]
+        return self._sent.add(rows, result)
 
-    async def receive(
+    def receive(
         self,
         queue: int,
         *,
@@ -108,7 +108,7 @@ class SqliteMessages:
         sent_after_ms: int,
         in_flight_limit: int,
         dead_letters: DeadLetters | None = None,
-    ) -> list[ReceivedMessage] | None:
+    ) -> Awaitable[list[ReceivedMessage] | None]:
         def claim(db: sqlite3.Connection) -> list[ReceivedMessage] | None:
             ready, in_flight = self._make_ready(db, queue, now_ms)
             if in_flight >= in_flight_limit:
@@ -130,7 +130,7 @@ class SqliteMessages:
             return []
 
         # A receive that a power loss undoes was not made: the message is there, and comes again.
-        return await self._engine.write(claim, synced=False)
+        return self._engine.write(claim, synced=False)
 
     def _clear(
         self,
@@ -155,12 +155,13 @@ class SqliteMessages:
                 good = [row for row in good if row[RECEIVE_COUNT] <= most]
         return good
 
-    async def delete(self, queue: int, receipts: Sequence[Receipt], now_ms: int) -> Collection[Receipt]:
+    def delete(self, queue: int, receipts: Sequence[Receipt], now_ms: int) -> Awaitable[None]:
         rows = [(message, queue, nonce) for message, nonce in receipts]
-        await self._engine.write(
-            lambda db: db.executemany("DELETE FROM messages WHERE id = ? AND queue = ? AND nonce = ?", rows)
-        )
-        return ()
+
+        def change(db: sqlite3.Connection) -> None:
+            db.executemany("DELETE FROM messages WHERE id = ? AND queue = ? AND nonce = ?", rows)
+
+        return self._engine.write(change)
 
     async def change_visibility(
         self, queue: int, receipt: Receipt, *, now_ms: int, timeout_ms: int, max_total_ms: int
