@@ -31,6 +31,7 @@ CACHED_HEADS, CACHED_HEAD_CHARS = 1024, 512
 CACHED_SIGNING_KEYS = 1024  # about 1 KB each
 
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
+TIMESTAMP_CHARS = 16
 _TIMESTAMP_PATTERN = re.compile(r"\d{8}T\d{6}Z")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")  # us-east-1, us-gov-west-1, eusc-de-east-1
 _PLAIN_PATH = re.compile(
@@ -90,7 +91,7 @@ def parse(request: Request, protocol: str) -> SignedRequest | None:
     token = request.headers.get("x-amz-security-token", "")
     head, _, signature = authorization.rpartition("Signature=")
     usual = _usual_head(head) if len(head) <= CACHED_HEAD_CHARS and signature.isalnum() else None
-    if usual is not None and _TIMESTAMP_PATTERN.fullmatch(timestamp):
+    if usual is not None and len(timestamp) == TIMESTAMP_CHARS and _is_timestamp(timestamp):
         return SignedRequest(usual, timestamp, signature, token, None)
     credential, signed_headers, signature = _take_apart(request, authorization, protocol)
     return _signed(credential, timestamp, signed_headers, signature, token, None, protocol)
@@ -148,6 +149,11 @@ def _claim(elements: list[str], names: tuple[str, ...]) -> Claim:
     key, date, region, service, terminator = elements
     sound = len(date) == 8 and _is_region(region) and terminator == TERMINATOR
     return Claim(key, date, region, service, terminator, names, sound)
+
+
+@lru_cache(maxsize=256)  # a client signs many requests within a second
+def _is_timestamp(text: str) -> bool:
+    return _TIMESTAMP_PATTERN.fullmatch(text) is not None
 
 
 def _is_region(region: str) -> bool:
@@ -228,7 +234,7 @@ def _signed(
     expires_s: int | None,
     protocol: str,
 ) -> SignedRequest:
-    if not _TIMESTAMP_PATTERN.fullmatch(timestamp):
+    if len(timestamp) != TIMESTAMP_CHARS or not _is_timestamp(timestamp):
         raise incomplete_signature(
             f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'."
             " See http://en.wikipedia.org/wiki/ISO_8601",
@@ -266,14 +272,15 @@ def _check_time(signed: SignedRequest, now_s: float, protocol: str) -> None:
         text = f"Date must be in ISO-8601 'basic format'. Got '{signed.timestamp}'."
         raise incomplete_signature(f"{text} See http://en.wikipedia.org/wiki/ISO_8601", protocol) from error
     valid_s = SKEW_S if signed.expires_s is None else signed.expires_s
-    if signed_at < int(now_s) - valid_s:
+    age_s = int(now_s) - signed_at
+    if age_s > valid_s:
         raise auth_error(
             "SignatureDoesNotMatch",
             f"Signature expired: {signed.timestamp} is now earlier than {_at(now_s - valid_s)}"
             f" ({_at(now_s)} - {_minutes(valid_s)}.)",
             protocol,
         )
-    if signed_at > int(now_s) + SKEW_S:
+    if age_s < -SKEW_S:
         raise auth_error(
             "SignatureDoesNotMatch",
             f"Signature not yet current: {signed.timestamp} is still later than {_at(now_s + SKEW_S)}"
@@ -282,7 +289,7 @@ def _check_time(signed: SignedRequest, now_s: float, protocol: str) -> None:
         )
 
 
-@lru_cache(maxsize=256)  # a client signs many requests within a second
+@lru_cache(maxsize=256)
 def _epoch_s(timestamp: str) -> float:
     return datetime.strptime(timestamp, _TIMESTAMP).replace(tzinfo=UTC).timestamp()
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 64 << 10  # request line and headers: room for presigned URLs and session tokens, no more
 MAX_HEADERS = 128
+HEADER_BYTES = MAX_HEAD_BYTES // MAX_HEADERS  # that each counts beside its own: one sum bounds both
 MAX_PIPELINED = 16  # requests read ahead of the one that runs; then the socket is not read
 FRAMING_FACTOR = 16  # chunked bodies: bytes on the wire per byte of body, at most (a 1-byte chunk takes 6)
 
@@ -89,7 +90,6 @@ class Connection(asyncio.Protocol):
     def _clear(self) -> None:
         self._url = b""
         self._headers: dict[str, str] = {}
-        self._header_count = 0
         self._head_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -205,17 +205,17 @@ class Connection(asyncio.Protocol):
     def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
         if self._phase != "head":  # a replay, or the trailers of a chunked body: they may not add headers
             return
-        self._header_count += 1
-        self._head_bytes += len(raw_name) + len(raw_value)
-        if self._header_count > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
+        self._head_bytes += HEADER_BYTES + len(raw_name) + len(raw_value)
+        if self._head_bytes > MAX_HEAD_BYTES:
             raise _Refused(431, "The request's headers are too many or too long.")
         name = _header_name(raw_name)
         value = raw_value.decode("latin-1").rstrip(" \t")
-        if name in self._headers:
+        headers = self._headers
+        if name in headers:
             if name == "host":
                 raise _Refused(400, "The request has more than one Host header.")
-            value = f"{self._headers[name]},{value}"
-        self._headers[name] = value
+            value = f"{headers[name]},{value}"
+        headers[name] = value
 
     def on_headers_complete(self) -> None:
         if self._replaying:

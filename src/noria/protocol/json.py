@@ -17,6 +17,7 @@ from noria.protocol.models import Operation, ServiceModel
 _CAPITAL_MESSAGE = frozenset({"AccessDeniedException", "SerializationException"})
 
 Members = Callable[[Mapping[str, Any]], dict[str, Any]]
+Written = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class JsonCodec:
@@ -30,7 +31,7 @@ class JsonCodec:
         self._readers = jsonvalues.Readers()
         self._writers = jsonvalues.Writers()
         self._decoders: dict[str, Members] = {}
-        self._encoders: dict[str, Members] = {}
+        self._encoders: dict[str, Written] = {}
         self._routes: dict[str, Route] = {}
 
     def route(self, request: Request) -> Route:

@@ -173,7 +173,9 @@ class Readers:
         return read
 
 
-def _without_none(value: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if None not in value.values():
+        return value
     return {name: item for name, item in value.items() if item is not None}
 
 
@@ -204,7 +206,7 @@ class Writers:
             return lambda value: {key: write_value(item) for key, item in value.items()}
         return None
 
-    def members(self, members: Iterable[Member]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    def members(self, members: Iterable[Member]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
         members = list(members)
         renamed = {m.name: m.wire_name for m in members if m.wire_name != m.name}
         nested = [(m.wire_name, write) for m in members if (write := self.writer(m.shape)) is not None]
@@ -212,7 +214,7 @@ class Writers:
             return _without_none
 
         def write_members(value: Mapping[str, Any]) -> dict[str, Any]:
-            result = _without_none(value)
+            result = {name: item for name, item in value.items() if item is not None}
             for name, wire_name in renamed.items():
                 if name in result:
                     result[wire_name] = result.pop(name)
@@ -226,7 +228,7 @@ class Writers:
     def _structure(self, shape: Shape) -> Convert:
         if shape.name in self._structures:
             return self._structures[shape.name]
-        write_members: Callable[[Mapping[str, Any]], dict[str, Any]]
+        write_members: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
         def write(value: Any) -> Any:
             return write_members(value)

@@ -32,13 +32,11 @@ class IamDirectory:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._store = Repository(records)
+        self.generation = records.generation
         self._identities: GenerationCache[tuple[str, str], Identity] = GenerationCache(
             records.generation, CACHED
         )
         self._keys: GenerationCache[str, Credential] = GenerationCache(records.generation, CACHED)
-
-    def generation(self) -> int:
-        return self._records.generation()
 
     # Who a key is
 

@@ -5,18 +5,31 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsq
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from noria.auth.authorize import Action, Denial, Params, request_tags
 from noria.context import RequestContext
 from noria.policy.match import ContextValue
+from noria.services.sqs.limits import MAX_CACHED_QUEUES
 from noria.services.sqs.move_tasks import parse_handle
 from noria.services.sqs.queue import arn_of, split_url
+
+MAX_URL_CHARS = 512  # of those that are remembered; no queue's is as long
 
 DENIAL = Denial("AccessDeniedException", 403, "AccessDenied", lowercase_action=True)
 
 
 def _by_url(ctx: RequestContext, params: Params) -> str:
-    account, name = split_url(ctx, params.get("queue_url") or "")
-    return arn_of(account, ctx.region, name)
+    url = params.get("queue_url") or ""
+    if len(url) > MAX_URL_CHARS:
+        return _arn_of_url.__wrapped__(ctx.account, ctx.region, url)
+    return _arn_of_url(ctx.account, ctx.region, url)
+
+
+@lru_cache(maxsize=MAX_CACHED_QUEUES)
+def _arn_of_url(account: str, region: str, url: str) -> str:
+    account, name = split_url(account, url)
+    return arn_of(account, region, name)
 
 
 def _by_name(ctx: RequestContext, params: Params) -> str:

@@ -70,25 +70,27 @@ def prepare(
 
     trace_header: of the request; it is kept where it says which functions led to it, so that loops are found.
     """
-    body = entry.get("MessageBody")
+    get, record = entry.get, queue.record
+    body = get("MessageBody")
     if not body:
         raise errors.missing_parameter("MessageBody")
     if has_invalid_characters(body):
         raise errors.invalid_contents()
-    record = queue.record
-    delay_s = entry.get("DelaySeconds")
+    delay_s = get("DelaySeconds")
     delay_s = record.delay_s if delay_s is None else _delay(record, delay_s)
     encoded = body.encode()
     size_bytes = len(encoded)
     message_id = new_request_id()
     answer = {"MessageId": message_id, "MD5OfMessageBody": _md5(encoded)}
-    attributes = entry.get("MessageAttributes")
-    system_attributes = entry.get("MessageSystemAttributes")
-    group, deduplication = _ids(record, entry, encoded)
+    attributes = get("MessageAttributes")
+    system_attributes = get("MessageSystemAttributes")
+    group, deduplication = get("MessageGroupId"), get("MessageDeduplicationId")
+    if record.fifo or group is not None or deduplication is not None:
+        group, deduplication = _ids(record, group, deduplication, encoded)
     extras = None
     inherited = trace_header if LINEAGE in trace_header else ""
     if attributes or system_attributes or group or inherited:
-        kept = Extras(group=group, deduplication=deduplication)
+        kept = Extras(group=group or "", deduplication=deduplication or "")
         if attributes:
             kept.attributes = _check_attributes(attributes)
             size_bytes += sum(map(_size, kept.attributes.items()))
@@ -105,7 +107,7 @@ def prepare(
     if record.deduplication_scope == "messageGroup":
         deduplication = f"{group}\n{deduplication}"  # no id has a line's end in it
     row = NewMessage(
-        message_id, body, extras, sender_id, now_ms + delay_s * 1000, group or None, deduplication
+        message_id, body, extras, sender_id, now_ms + delay_s * 1000, group or None, deduplication or ""
     )
     return Sent(row, answer)
 
@@ -120,9 +122,8 @@ def _delay(record: QueueRecord, delay_s: int) -> int:
     return delay_s
 
 
-def _ids(record: QueueRecord, entry: Mapping[str, Any], body: bytes) -> tuple[str, str]:
-    """(message group, deduplication id); "" where there is none."""
-    group, deduplication = entry.get("MessageGroupId"), entry.get("MessageDeduplicationId")
+def _ids(record: QueueRecord, group: str | None, deduplication: str | None, body: bytes) -> tuple[str, str]:
+    """(message group, deduplication id), as the queue's kind has them; "" where there is none."""
     if group is not None:
         check_id("MessageGroupId", group)
     if deduplication is not None:

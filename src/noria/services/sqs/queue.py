@@ -95,11 +95,11 @@ def new_messages_id() -> int:
     return secrets.randbits(47)
 
 
-def split_url(ctx: RequestContext, queue_url: str) -> tuple[str, str]:
+def split_url(account: str, queue_url: str) -> tuple[str, str]:
     """(account, name): the URL's last two segments, whatever the host; a bare name is the caller's own."""
     head, slash, name = queue_url.rstrip("/").rpartition("/")
     if not slash:
-        return ctx.account, name
+        return account, name
     return head.rpartition("/")[2], name
 
 
@@ -132,7 +132,7 @@ class Queues:
     async def _find(self, ctx: RequestContext, queue_url: str) -> Queue:
         if not queue_url:
             raise errors.missing_parameter("QueueUrl")
-        account, name = split_url(ctx, queue_url)
+        account, name = split_url(ctx.account, queue_url)
         host = AWS_HOST.match(queue_url)
         if host is not None and ctx.region not in host.groups():
             raise errors.invalid_address(queue_url)
