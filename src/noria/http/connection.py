@@ -12,11 +12,11 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Awaitable, Coroutine
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
+from noria.http.head import Refused, header_name, origin_form
 from noria.http.render import refusal, rendered
 from noria.http.types import Pending, Request, Response
 
@@ -46,19 +46,6 @@ def _start(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, None]) -> 
     if sys.version_info >= (3, 12):
         return asyncio.Task(coro, loop=loop, eager_start=True)
     return loop.create_task(coro)
-
-
-class _Refused(Exception):
-    """Raised inside a parser callback: the request is answered `response`, and nothing after it is read."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.response = refusal(status, reason)
-
-
-@lru_cache(maxsize=512)  # clients send the same two dozen names all day
-def _header_name(raw: bytes) -> str:
-    return raw.decode("latin-1").lower()
 
 
 class Connection(asyncio.Protocol):
@@ -148,10 +135,10 @@ class Connection(asyncio.Protocol):
             self._feed(data)
             if self._wire_bytes > MAX_HEAD_BYTES:
                 self._check_framing()
-        except _Refused as refused:
+        except Refused as refused:
             self._refuse(refused.response)
         except httptools.HttpParserCallbackError as error:
-            if not isinstance(error.__context__, _Refused):
+            if not isinstance(error.__context__, Refused):
                 raise
             self._refuse(error.__context__.response)
         except httptools.HttpParserError:
@@ -184,10 +171,10 @@ class Connection(asyncio.Protocol):
 
     def _check_framing(self) -> None:
         if self._phase == "head" and self._wire_bytes > MAX_HEAD_BYTES:
-            raise _Refused(431, "The request's headers are too long.")
+            raise Refused(431, "The request's headers are too long.")
         allowed = FRAMING_FACTOR * self._body_bytes + 2 * MAX_HEAD_BYTES
         if self._phase == "body" and self._wire_bytes > allowed:
-            raise _Refused(400, "The chunks are too small.")
+            raise Refused(400, "The chunks are too small.")
 
     # The parser's calls
 
@@ -200,20 +187,20 @@ class Connection(asyncio.Protocol):
         if not self._replaying:
             self._url += url
             if len(self._url) > MAX_HEAD_BYTES:
-                raise _Refused(431, "The request's address is too long.")
+                raise Refused(431, "The request's address is too long.")
 
     def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
         if self._phase != "head":  # a replay, or the trailers of a chunked body: they may not add headers
             return
         self._head_bytes += HEADER_BYTES + len(raw_name) + len(raw_value)
         if self._head_bytes > MAX_HEAD_BYTES:
-            raise _Refused(431, "The request's headers are too many or too long.")
-        name = _header_name(raw_name)
+            raise Refused(431, "The request's headers are too many or too long.")
+        name = header_name(raw_name)
         value = raw_value.decode("latin-1").rstrip(" \t")
         headers = self._headers
         if name in headers:
             if name == "host":
-                raise _Refused(400, "The request has more than one Host header.")
+                raise Refused(400, "The request has more than one Host header.")
             value = f"{headers[name]},{value}"
         headers[name] = value
 
@@ -226,12 +213,12 @@ class Connection(asyncio.Protocol):
         keep_alive = parser.should_keep_alive()
         if version == "1.1":
             if "host" not in headers:
-                raise _Refused(400, "The request has no Host header.")
+                raise Refused(400, "The request has no Host header.")
             self._connection = "" if keep_alive else "close"
         elif version == "1.0":
             self._connection = "keep-alive" if keep_alive else "close"
         else:
-            raise _Refused(400, "Only HTTP/1.1 is spoken here.")
+            raise Refused(400, "Only HTTP/1.1 is spoken here.")
         length = int(headers.get("content-length", 0))
         if length > self._server.max_body_bytes:
             raise self._too_large()
@@ -245,7 +232,7 @@ class Connection(asyncio.Protocol):
 
     def _expect(self, expectation: str, has_body: bool) -> None:
         if expectation.lower() != "100-continue":
-            raise _Refused(417, "Only 100-continue can be expected.")
+            raise Refused(417, "Only 100-continue can be expected.")
         if has_body:
             if self._task is None and not self._pending:
                 self._transport.write(_CONTINUE)
@@ -261,19 +248,19 @@ class Connection(asyncio.Protocol):
         if self._body_bytes > server.max_body_bytes:
             raise self._too_large()
         if server.held_bytes > server.max_held_bytes:
-            raise _Refused(503, "Too much is being sent at once, try again.")
+            raise Refused(503, "Too much is being sent at once, try again.")
         self._body.append(body)
 
-    def _too_large(self) -> _Refused:
+    def _too_large(self) -> Refused:
         limit = self._server.max_body_bytes
-        return _Refused(413, f"The request's body must be smaller than {limit} bytes.")
+        return Refused(413, f"The request's body must be smaller than {limit} bytes.")
 
     def on_message_complete(self) -> None:
         if self._upgrading:
             return
         url = self._url
         if not url.startswith(b"/"):
-            url = _origin_form(url)
+            url = origin_form(url)
         path, _, query = url.decode("latin-1").partition("?")
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         method = self._parser.get_method().decode("ascii")
@@ -407,13 +394,3 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         self._transport.abort()
-
-
-def _origin_form(url: bytes) -> bytes:
-    """``http://host/path`` (as sent to proxies) → ``/path``; ``*`` as it is."""
-    scheme, mark, rest = url.partition(b"://")
-    if mark and scheme.lower() in {b"http", b"https"}:
-        return b"/" + rest.partition(b"/")[2]
-    if url == b"*":
-        return url
-    raise _Refused(400, "The request's address is not a path.")
