@@ -19,6 +19,9 @@ from noria.http.server import HttpServer
 from noria.http.types import Request, Response
 from noria.insight import Insight
 from noria.protocol.identify import Identifier
+from noria.services.cloudwatch import actions as cloudwatch_actions
+from noria.services.cloudwatch.api import CloudWatchApi
+from noria.services.cloudwatch.collector import Collector
 from noria.services.iam import actions as iam_actions
 from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
@@ -54,6 +57,7 @@ SERVICE_APIS: dict[str, tuple[type, ...]] = {
     "iam": (IamApi,),
     "sts": (StsApi,),
     "logs": (LogsApi,),
+    "monitoring": (CloudWatchApi,),
 }
 ACTIONS: dict[str, dict[str, Action]] = {
     "sqs": sqs_actions.ACTIONS,
@@ -61,6 +65,7 @@ ACTIONS: dict[str, dict[str, Action]] = {
     "iam": iam_actions.ACTIONS,
     "sts": sts_actions.ACTIONS,
     "logs": logs_actions.ACTIONS,
+    "monitoring": cloudwatch_actions.ACTIONS,
 }
 DENIALS: dict[str, Denial] = {
     "sqs": sqs_actions.DENIAL,
@@ -68,6 +73,7 @@ DENIALS: dict[str, Denial] = {
     "iam": iam_actions.DENIAL,
     "sts": sts_actions.DENIAL,
     "logs": logs_actions.DENIAL,
+    "monitoring": cloudwatch_actions.DENIAL,
 }
 
 # A 50 MB package travels as base64 in JSON: 67 MB, with its environment and names.
@@ -90,6 +96,7 @@ class _Parts(NamedTuple):
     logs: LogsApi
     functions: LambdaService
     triggers: TriggersApi
+    metrics: Collector
 
 
 class App:
@@ -148,6 +155,7 @@ class App:
         last_used = LastUsed(store.records)
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
 
+        metrics = Collector(store.metrics, clock)
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
         intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20))
         logs = LogsApi(store, clock, intake)
@@ -172,11 +180,12 @@ class App:
             "iam": (iam,),
             "sts": (StsApi(directory, credentials, authorizer, clock),),
             "logs": (logs,),
+            "monitoring": (CloudWatchApi(store.metrics, metrics, clock),),
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
         insight = Insight(authorizer.denied, authorizer.calls)
-        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, iam)]
+        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, metrics, iam)]
         admin = Admin(
             settings,
             clock,
@@ -189,13 +198,13 @@ class App:
             Review(store.records, authorizer.calls).warnings,
             [*resets, store.records.delete_account],
         )
-        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers)
+        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, metrics)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, iam, sqs, logs, functions, triggers = parts
+        gateway, admin, calls, iam, sqs, logs, functions, triggers, metrics = parts
 
         def route(request: Request) -> Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
@@ -204,6 +213,8 @@ class App:
 
         await calls.start()
         self._stack.push_async_callback(calls.stop)
+        metrics.start()
+        self._stack.push_async_callback(metrics.stop)
         server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)
         gateway.url = admin.url = self.url = await self._listen(server)
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
