@@ -34,10 +34,13 @@ from noria.services.lambda_.service import APIS as LAMBDA_APIS
 from noria.services.lambda_.service import LambdaService
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
+from noria.services.logs.feed import Feed
 from noria.services.logs.intake import Intake
 from noria.services.logs.resources import GroupResources
 from noria.services.logs.retention import StorageLimit
 from noria.services.logs.sink import RoleLogSink
+from noria.services.logs.tail import actions as tail_actions
+from noria.services.logs.tail.api import LiveTailApi
 from noria.services.sqs import actions as sqs_actions
 from noria.services.sqs.api import SqsApi
 from noria.services.sqs.resources import QueueResources
@@ -56,7 +59,7 @@ SERVICE_APIS: dict[str, tuple[type, ...]] = {
     "lambda": (*LAMBDA_APIS, TriggersApi),
     "iam": (IamApi,),
     "sts": (StsApi,),
-    "logs": (LogsApi,),
+    "logs": (LogsApi, LiveTailApi),
     "monitoring": (CloudWatchApi,),
 }
 ACTIONS: dict[str, dict[str, Action]] = {
@@ -64,7 +67,7 @@ ACTIONS: dict[str, dict[str, Action]] = {
     "lambda": lambda_actions.ACTIONS | triggers_actions.ACTIONS,
     "iam": iam_actions.ACTIONS,
     "sts": sts_actions.ACTIONS,
-    "logs": logs_actions.ACTIONS,
+    "logs": logs_actions.ACTIONS | tail_actions.ACTIONS,
     "monitoring": cloudwatch_actions.ACTIONS,
 }
 DENIALS: dict[str, Denial] = {
@@ -96,6 +99,7 @@ class _Parts(NamedTuple):
     logs: LogsApi
     functions: LambdaService
     triggers: TriggersApi
+    live_tail: LiveTailApi
     metrics: Collector
 
 
@@ -157,8 +161,10 @@ class App:
 
         metrics = Collector(store.metrics, clock)
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
-        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20))
+        feed = Feed()
+        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20), feed)
         logs = LogsApi(store, clock, intake)
+        live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
         functions = LambdaService(
             store,
@@ -179,7 +185,7 @@ class App:
             "lambda": (*functions.apis, triggers),
             "iam": (iam,),
             "sts": (StsApi(directory, credentials, authorizer, clock),),
-            "logs": (logs,),
+            "logs": (logs, live_tail),
             "monitoring": (CloudWatchApi(store.metrics, metrics, clock),),
         }
         for service, objects in apis.items():
@@ -198,13 +204,13 @@ class App:
             Review(store.records, authorizer.calls).warnings,
             [*resets, store.records.delete_account],
         )
-        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, metrics)
+        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, iam, sqs, logs, functions, triggers, metrics = parts
+        gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
 
         def route(request: Request) -> Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
@@ -223,6 +229,7 @@ class App:
         self._stack.push_async_callback(sqs.stop)
         await logs.start()
         self._stack.push_async_callback(logs.stop)
+        self._stack.push_async_callback(live_tail.stop)
         await functions.start()
         self._stack.push_async_callback(functions.stop)
         await triggers.start()

@@ -93,6 +93,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     }
     defaults = {  # the function's own variables may take the place of these
         "AWS_ENDPOINT_URL": site.endpoint_url,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # it would make ``stream-127.0.0.1`` of the endpoint
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "PWD": task_root,
         "SHLVL": "0",
