@@ -176,8 +176,12 @@ class App:
             gateway.call,
             gateway.authenticate,
             lambda: self.url,
+            metrics,
         )
-        triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
+        metrics.counted.append(functions.metrics.collect)
+        triggers = TriggersApi(
+            store.records, functions.functions, roles, authorizer, gateway.call, clock, metrics
+        )
         functions.taggable["event-source-mapping"] = triggers.tagged
         iam = IamApi(store.records, last_used, authorizer)
         apis: dict[str, tuple[object, ...]] = {

@@ -54,13 +54,21 @@ class Collector:
     ) -> None:
         minute = int((self._clock.now_s() if timestamp_s is None else timestamp_s) // 60)
         series = Series(account, region, namespace, name, tuple(sorted(dimensions.items())))
+        if (found := self._place(series, minute, unit)) is not None:
+            found.add(value, count)
+
+    def merge(self, series: Series, values: Minute) -> None:
+        if (found := self._place(series, values.minute, values.unit)) is not None:
+            found.merge(values)
+
+    def _place(self, series: Series, minute: int, unit: str) -> Minute | None:
         found = self._pending.get((series, minute, unit))
         if found is None:
             if len(self._pending) >= MAX_PENDING:
                 self._dropped += 1
-                return
+                return None
             found = self._pending[series, minute, unit] = Minute(minute, unit)
-        found.add(value, count)
+        return found
 
     async def flush(self) -> None:
         """Once this returns, all that was put before is in the store."""

@@ -267,6 +267,7 @@ class Environment:
         failure: Failure | None = None,
     ) -> Outcome:
         self._drain()
+        outcome.duration_ms = duration_s * 1000
         if failure is not None and failure.log_text:
             self.log.write(failure.log_text)
         self.log.write(log_lines.end(work.request_id))
@@ -274,7 +275,7 @@ class Environment:
         self.log.write(
             log_lines.report(
                 work.request_id,
-                duration_s * 1000,
+                outcome.duration_ms,
                 self.site.function.memory_size_mb,
                 memory_mb,
                 init_ms,

@@ -20,6 +20,7 @@ from noria.services.lambda_.invoke_api import InvokeApi
 from noria.services.lambda_.invoker import InvokableFunctions
 from noria.services.lambda_.layer_api import LayerApi
 from noria.services.lambda_.limits import STOP_GRACE_S
+from noria.services.lambda_.metrics import FunctionMetrics
 from noria.services.lambda_.policy_api import PolicyApi
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.settings_api import SettingsApi
@@ -27,7 +28,7 @@ from noria.services.lambda_.tag_api import FunctionTags, TagApi
 from noria.services.lambda_.url_api import UrlApi
 from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
 from noria.services.lambda_.version_api import VersionApi
-from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
+from noria.services.ports import Caller, LogSink, MetricSink, Permissions, Roles, TaggedResources
 from noria.store.base import Store
 
 APIS = (
@@ -48,6 +49,7 @@ class LambdaService:
     """apis: what has the operations. functions: what the trigger and `noria status` see of them.
 
     taggable: resources with tags by their type in ARNs; others than Lambda's own are added by `app`.
+    metrics: what is counted of functions.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class LambdaService:
         call: Caller,
         authenticate: Authenticate,
         endpoint_url: Callable[[], str],
+        metrics: MetricSink,
     ) -> None:
         """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
+        self.metrics = FunctionMetrics(metrics)
         self._core = core = Core(store, settings, clock, roles, permissions, call)
         scratch = settings.data_dir / "tmp"
         builder = Builder(clock, roles, logs, core.runtimes, core.packages, endpoint_url, scratch)
@@ -76,8 +80,8 @@ class LambdaService:
             self._pool,
             clock,
         )
-        concurrency = Concurrency(store.records, core.functions, self._pool)
-        self._events = AsyncInvoker(core, concurrency)
+        concurrency = Concurrency(store.records, core.functions, self._pool, self.metrics)
+        self._events = AsyncInvoker(core, concurrency, self.metrics)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self._urls = Urls(core, concurrency, authenticate)
         self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
