@@ -322,7 +322,7 @@ def install_runtime(version: str) -> None:
     """Install the runtime's libraries for the machine's own Python VERSION, such as 3.12."""
     import asyncio
 
-    from noria.services.lambda_.runtimes import InstallError, install
+    from noria.services.lambda_.libraries import InstallError, install
 
     version = version.removeprefix("python")
     try:

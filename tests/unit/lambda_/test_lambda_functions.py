@@ -326,7 +326,7 @@ async def test_a_runtime_that_aws_does_not_have_is_answered_as_aws_does(service:
 @pytest.mark.parametrize(
     ("members", "what"),
     [
-        ({"runtime": "nodejs22.x"}, "The runtime nodejs22.x"),
+        ({"runtime": "java21"}, "The runtime java21"),
         ({"package_type": "Image"}, "CreateFunction's PackageType Image"),
         ({"code": {"S3Bucket": "b", "S3Key": "k"}}, "CreateFunction's Code.S3Bucket"),
     ],

@@ -14,6 +14,7 @@ import msgspec
 
 from noria.clock import Clock
 from noria.services.lambda_ import invocation, log_lines
+from noria.services.lambda_.interpreters import Interpreter
 from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import (
     INIT_TIMEOUT_S,
@@ -26,8 +27,8 @@ from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
+from noria.services.lambda_.programs import programs, search_path
 from noria.services.lambda_.recursion import next_header
-from noria.services.lambda_.runtimes import RUNTIMES, Interpreter
 from noria.services.lambda_.sandbox import namespaces
 from noria.services.lambda_.template import Template
 from noria.services.ports import RoleSession
@@ -103,13 +104,13 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "TZ": ":UTC",
         "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:{layers}/bin",
         "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{layers}/lib",
-        "PYTHONPATH": runtime_dir,
+        **search_path(function.runtime, task_root, layers, runtime_dir),
     }
     return {
         "task_root": str(site.task_root),
         "layers_root": str(site.layers_root or ""),
         "layers": layers,
-        "brings_runtime": RUNTIMES[function.runtime] is None,
+        "programs": programs(function, site.interpreter, task_root, layers, runtime_dir, bin_dir),
         "temporary": temporary,
         "temporary_bytes": function.ephemeral_storage_mb * MIB,
         "open_files": OPEN_FILES,
