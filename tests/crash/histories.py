@@ -1,4 +1,4 @@
-"""What clients were told of a standard queue with dead letters and of a FIFO queue, held against the rules."""
+"""What clients were told of a queue with dead letters and of a FIFO queue, held against the rules."""
 
 from __future__ import annotations
 
