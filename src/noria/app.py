@@ -204,9 +204,17 @@ class App:
             functions.functions.runtimes,
             functions.functions.isolation,
             functions.functions.environments,
+            functions.development.folders.path,
             insight,
             Review(store.records, authorizer.calls).warnings,
             [*resets, store.records.delete_account],
+            {
+                "use-folder": functions.development.use_folder,
+                "leave-folder": functions.development.leave_folder,
+                "begin-debugging": functions.development.begin_debugging,
+                "look-at-debugging": functions.development.look_at_debugging,
+                "end-debugging": functions.development.end_debugging,
+            },
         )
         return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics)
 

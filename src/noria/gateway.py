@@ -141,11 +141,21 @@ class Gateway:
         return codec.encode(operation, result or {}, request_id)
 
     async def authenticate(
-        self, request: Request, request_id: str, service: str, operation: str, protocol: str
+        self,
+        request: Request,
+        request_id: str,
+        service: str,
+        operation: str,
+        protocol: str,
+        *,
+        strictly: bool = False,
     ) -> RequestContext:
-        """Prove who asks. Raises AwsError, worded for `protocol` (a codec's)."""
+        """Prove who asks. Raises AwsError, worded for `protocol` (a codec's).
+
+        strictly: by the signature also where `--auth permissive` believes anybody.
+        """
         now_ms = self._clock.now_ms()
-        if self._enforce:
+        if self._enforce or strictly:
             signed = sigv4.parse(request, protocol)
             if signed is None:
                 raise auth_errors.missing_token(protocol)

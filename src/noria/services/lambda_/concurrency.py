@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from noria.errors import AwsError
 from noria.services.lambda_ import errors
+from noria.services.lambda_.development import Development
 from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY
@@ -26,11 +27,17 @@ class Concurrency:
     nobody else's meanwhile."""
 
     def __init__(
-        self, records: Records, functions: FunctionTable, pool: Pool, metrics: FunctionMetrics
+        self,
+        records: Records,
+        functions: FunctionTable,
+        pool: Pool,
+        development: Development,
+        metrics: FunctionMetrics,
     ) -> None:
         self._functions = functions
         self._table = Table(records, "lambda-concurrency", Reservations)
         self._pool = pool
+        self._development = development
         self._metrics = metrics
         self._running: Counter[str] = Counter()  # by the function's ARN, or account and region
 
@@ -69,7 +76,9 @@ class Concurrency:
         self._running[key] += 1
         self._metrics.began(function, reserved=reserved is not None)
         try:
-            return await self._pool.invoke(function, work)
+            if self._development.is_idle:
+                return await self._pool.invoke(function, work)
+            return await self._development.invoke(function, work)
         finally:
             self._metrics.ended(function, reserved=reserved is not None)
             self._running[key] -= 1

@@ -145,6 +145,12 @@ class Environment:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.is_alive
 
+    @property
+    def pid(self) -> int | None:
+        """Of its first process, once there is one."""
+        process = self._process
+        return process.pid.result() if process is not None and process.pid.done() else None
+
     async def invoke(self, work: Work) -> Outcome:
         """Handle one invocation; the environment may have ended afterwards (`is_alive`).
 

@@ -14,6 +14,7 @@ from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.concurrency_api import ConcurrencyApi
 from noria.services.lambda_.control import Control
 from noria.services.lambda_.core import Core
+from noria.services.lambda_.development import Development
 from noria.services.lambda_.downloads import PREFIX as DOWNLOADS
 from noria.services.lambda_.event_config_api import EventConfigApi
 from noria.services.lambda_.invoke_api import InvokeApi
@@ -47,6 +48,7 @@ APIS = (
 
 class LambdaService:
     """apis: what has the operations. functions: what the trigger and `noria status` see of them.
+    development: what the owner does with them.
 
     taggable: resources with tags by their type in ARNs; others than Lambda's own are added by `app`.
     metrics: what is counted of functions.
@@ -80,7 +82,8 @@ class LambdaService:
             self._pool,
             clock,
         )
-        concurrency = Concurrency(store.records, core.functions, self._pool, self.metrics)
+        self.development = Development(core, self._pool)
+        concurrency = Concurrency(store.records, core.functions, self._pool, self.development, self.metrics)
         self._events = AsyncInvoker(core, concurrency, self.metrics)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self._urls = Urls(core, concurrency, authenticate)
@@ -117,7 +120,9 @@ class LambdaService:
         """Running invocations finish, for a while; then nothing of any function is left running."""
         self._events.stop_taking()
         await self._core.runtimes.stop_preparing()  # what waits for libraries would wait for long
+        self.development.end()
         await self._pool.stop(STOP_GRACE_S)
+        await self.development.stop()
         await self._events.stop()
         await self._control.stop()
         await self._core.runtimes.stop()
