@@ -21,7 +21,7 @@ ANSWER: dict[str, Any] = {
     ],
     "functions": [
         {"account": "000000000000", "region": "us-east-1", "name": "producer",
-         "runtime": "python3.12", "state": "Active", "environments": 2},
+         "runtime": "python3.12", "state": "Active", "environments": 2, "folder": "/work/producer"},
     ],
     "triggers": [
         {"account": "000000000000", "region": "us-east-1", "uuid": "u",

@@ -111,5 +111,5 @@ async def test_what_is_no_folder_is_refused(service: Lambda, folder: str) -> Non
 
 
 async def test_a_function_that_is_not_there_is_refused(service: Lambda, tmp_path: Path) -> None:
-    with pytest.raises(AwsError, match="Function not found: arn:.*:function:f"):
+    with pytest.raises(AwsError, match=r"Function not found: arn:.*:function:f"):
         await use(service, tmp_path)
