@@ -54,9 +54,7 @@ class Debugger:
         self.answer("initialize")
         self.request("attach", pathMappings=[{"localRoot": local_root, "remoteRoot": remote_root}])
         self.answer("initialized")
-        self.request(
-            "setBreakpoints", source={"path": f"{local_root}/{file}"}, breakpoints=[{"line": line}]
-        )
+        self.request("setBreakpoints", source={"path": f"{local_root}/{file}"}, breakpoints=[{"line": line}])
         self.answer("setBreakpoints")
         self.request("configurationDone")
 

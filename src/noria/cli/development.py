@@ -82,13 +82,15 @@ def _names(changed: set[tuple[Any, str]], directory: Path) -> str:
 
 def wait_for_debugger(data_dir: Path, region: str | None, name: str, port: int) -> None:
     server = client.find_server(data_dir)
-    begun = _ask(server, region, "begin-debugging", {"function": name, "port": port})
-    click.echo(f"The next invocation of {name} waits for a debugger at {begun['host']}:{begun['port']}.")
-    click.echo("In VS Code's launch.json, with the function's folder open:\n" + _launch(begun))
-    click.echo("Callers have timeouts of their own: aws lambda invoke --cli-read-timeout 0 …")
     texts = {"invoked": f"{name} was invoked and waits.", "attached": "The debugger is attached."}
     with _until_interrupted():
+        begun = _ask(server, region, "begin-debugging", {"function": name, "port": port})
         try:
+            click.echo(
+                f"The next invocation of {name} waits for a debugger at {begun['host']}:{begun['port']}."
+            )
+            click.echo("In VS Code's launch.json, with the function's folder open:\n" + _launch(begun))
+            click.echo("Callers have timeouts of their own: aws lambda invoke --cli-read-timeout 0 …")
             shown = "idle"
             while shown != "ended":
                 state = _ask(server, region, "look-at-debugging", {"function": name})["state"]

@@ -46,6 +46,7 @@ def test_status_shows_health_queues_functions_and_triggers() -> None:
         "Functions",
         "  name      runtime     state   environments",
         "  producer  python3.12  Active  2",
+        "  producer runs from /work/producer",
         "",
         "Triggers",
         "  queue       function  state    last processing result",

@@ -91,11 +91,11 @@ async def test_published_versions_run_their_own_code(service: Lambda, tmp_path: 
 
 async def test_a_running_invocation_ends_with_the_code_it_began_with(service: Lambda, tmp_path: Path) -> None:
     await service.create(DEPLOYED)
-    slow = "[open('/tmp/begun', 'w').close(), __import__('time').sleep(0.3), 'old'][2]"
+    slow = "[print('begun', flush=True), __import__('time').sleep(0.3), 'old'][2]"
     folder = write(tmp_path / "work", slow)
     await use(service, folder)
     running = asyncio.create_task(service.call())
-    await asyncio.sleep(0.1)
+    await until(lambda: "begun\n" in service.logs.lines("f"), "it runs")
     write(folder, "'new'")
     await use(service, folder, changed=True)
     assert await service.call() == "new"
