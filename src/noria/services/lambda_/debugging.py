@@ -18,7 +18,7 @@ from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.models import Function, LayerUse
 from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.pool import Pool
-from noria.services.lambda_.runtimes import RUNTIMES
+from noria.services.lambda_.runtime_table import RUNTIMES
 
 TIMEOUT_S = 86_400  # of a debugged invocation: nobody looks at a breakpoint for longer
 MEMORY_MB = 256  # for the debugger itself, beside the function's own
@@ -63,7 +63,7 @@ class Debugging:
 
     async def begin(self, function: Function, port: int) -> tuple[str, int]:
         """The address to attach the debugger to; `look` is to be called at least every `LEASE_S`."""
-        if RUNTIMES[function.runtime] is None:
+        if not _is_python(function):
             raise _refused(
                 f"{function.name} runs on {function.runtime}; only Python functions can be debugged."
             )
@@ -106,7 +106,7 @@ class Debugging:
     def takes(self, function: Function) -> bool:
         """Whether this invocation is the next one."""
         session = self._sessions.get(function.arn)
-        return session is not None and session.build is None and RUNTIMES[function.runtime] is not None
+        return session is not None and session.build is None and _is_python(function)
 
     async def invoke(self, function: Function, work: Work) -> Outcome:
         """An invocation that `takes`."""
@@ -159,6 +159,10 @@ def _build(function: Function, build_id: str, address: tuple[str, int]) -> Funct
         memory_size_mb=function.memory_size_mb + MEMORY_MB,
         build_id=build_id,
     )
+
+
+def _is_python(function: Function) -> bool:
+    return RUNTIMES[function.runtime].language == "python"
 
 
 def _refused(why: str) -> AwsError:
