@@ -5,11 +5,12 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help activity test lint format bench clean
+.PHONY: help activity test crash lint format bench clean
 
 help:
 	@echo "make activity   run Activity 25, the producer/consumer exercise"
 	@echo "make test       every check: lint and all tests"
+	@echo "make crash      kill the server 300 times under load, and see what it kept"
 	@echo "make lint       ruff, mypy, import-linter"
 	@echo "make format     let ruff format and fix"
 	@echo "make bench      measure, beside other emulators"
@@ -30,6 +31,10 @@ lint: .venv/installed-dev
 format: .venv/installed-dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+# What `make test` does a few times, three hundred times: some four minutes.
+crash: .venv/installed-dev
+	@CRASH_KILLS=300 $(BIN)/python -m pytest tests/crash/test_crash_queues.py
 
 bench: .venv/installed-dev
 	@$(BIN)/python -m benchmarks

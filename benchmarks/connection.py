@@ -29,10 +29,10 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(request)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._closing = True
         if self._connecting is not None:
-            self._connecting.cancel()
+            await self._connecting
         if self._transport is not None:
             self._transport.close()
 

@@ -203,7 +203,6 @@ class _Client(Connection):
         self._end()
 
     def _end(self) -> None:
-        self.close()
         if not self.done.done():
             self.done.set_result(None)
 
@@ -219,6 +218,8 @@ async def run(job: Job, ready: Callable[[], None]) -> Consumed:
     for connection in connections:
         connection.receive()
     await asyncio.gather(*(connection.done for connection in connections))
+    for connection in connections:
+        await connection.close()
     return Consumed(consumer.consumed, began_s, consumer.ended_s, consumer.error)
 
 

@@ -126,7 +126,7 @@ async def generate(port: int, request: bytes, connections: int, seconds: float, 
     await asyncio.sleep(seconds)
     duration_s = time.perf_counter() - started_s
     for client in clients:
-        client.close()
+        await client.close()
     return Load(
         len(latencies_s),
         duration_s,

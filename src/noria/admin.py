@@ -2,13 +2,16 @@
 
 ``GET /_noria/status``, ``GET /_noria/explain[/REQUEST_ID]``, ``GET /_noria/suggest-policy/role/NAME`` and
 ``POST /_noria/reset`` are signed like any request (service ``noria``) and are for root; `--auth permissive`
-lets anybody. ``GET /_noria/health`` is open: it says that the server is ready.
+lets anybody. So are ``POST /_noria/development/…``, which let functions see the owner's files and debuggers
+control functions: those are for the root key's holder always. ``GET /_noria/health`` is open: it says that
+the server is ready.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -29,9 +32,11 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/_noria/"
 SERVICE = "noria"  # of the credential scope
+DEVELOPMENT = "development/"
 GONE = {"QueueDoesNotExist", "ResourceNotFoundException"}
 
 Reset = Callable[[str], Awaitable[None]]
+Work = Callable[[RequestContext, bytes], Awaitable[dict[str, Any]]]  # on a request's body
 
 
 class ResetRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,14 +57,17 @@ class Admin:
         runtimes: Callable[[], Awaitable[list[dict[str, Any]]]],
         isolation: Callable[[], Awaitable[dict[str, Any]]],
         environments: Callable[[str], int],
+        folder: Callable[[str], Path | None],
         insight: Insight,
         warnings: Callable[[], Awaitable[list[Any]]],
         resets: Sequence[Reset],
+        development: Mapping[str, Work],
     ) -> None:
         """runtimes: what interpreters there are. isolation: what keeps functions apart.
-        environments: how many a function (ARN) has now.
+        environments: how many a function (ARN) has now. folder: that it runs from, if any.
         warnings: what the linter finds in policies.
-        resets: each service's way to forget an account, in the order in which they may be called."""
+        resets: each service's way to forget an account, in the order in which they may be called.
+        development: what the owner can do with functions that he works on, by its name in the path."""
         self._settings = settings
         self._clock = clock
         self._records = records
@@ -68,9 +76,11 @@ class Admin:
         self._runtimes = runtimes
         self._isolation = isolation
         self._environments = environments
+        self._folder = folder
         self._insight = insight
         self._warnings = warnings
         self._resets = resets
+        self._development = development
         self._started_ms = clock.now_ms()
         self.url = ""
         self.ready = False
@@ -87,7 +97,10 @@ class Admin:
         what = (request.method, request.path.removeprefix(PREFIX))
         if what == ("GET", "health"):
             return _json({"ready": self.ready, "version": __version__}, 200 if self.ready else 503)
-        ctx = await self._gateway.authenticate(request, request_id, SERVICE, request.path, "json")
+        is_development = what[1].startswith(DEVELOPMENT)
+        ctx = await self._gateway.authenticate(
+            request, request_id, SERVICE, request.path, "json", strictly=is_development
+        )
         if ctx.principal.kind != "root":
             raise AwsError("AccessDenied", f"{request.path} is for root only, not {ctx.principal.arn}.", 403)
         if what == ("GET", "status"):
@@ -95,6 +108,8 @@ class Admin:
         if what == ("POST", "reset"):
             return await self._reset(ctx, request)
         topic, _, rest = what[1].partition("/")
+        if request.method == "POST" and is_development and (work := self._development.get(rest)):
+            return _json(await work(ctx, request.body))
         if (request.method, topic) == ("GET", "explain"):
             return _json(self._insight.explain(rest))
         if (request.method, topic) == ("GET", "suggest-policy"):
@@ -156,10 +171,12 @@ class Admin:
                 found = await self._listed(account, region, "lambda", "GetFunctionConfiguration", params)
                 if found is None:
                     continue
+                folder = self._folder(function["FunctionArn"])
                 yield {
                     "account": account, "region": region, "name": function["FunctionName"],
                     "runtime": function["Runtime"], "state": found["State"],
                     "environments": self._environments(function["FunctionArn"]),
+                    "folder": None if folder is None else str(folder),
                 }  # fmt: skip
 
     async def _triggers(self) -> AsyncIterator[dict[str, Any]]:

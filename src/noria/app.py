@@ -20,6 +20,9 @@ from noria.http.server import HttpServer
 from noria.http.types import Pending, Request, Response
 from noria.insight import Insight
 from noria.protocol.identify import Identifier
+from noria.services.cloudwatch import actions as cloudwatch_actions
+from noria.services.cloudwatch.api import CloudWatchApi
+from noria.services.cloudwatch.collector import Collector
 from noria.services.iam import actions as iam_actions
 from noria.services.iam.api import IamApi
 from noria.services.iam.directory import IamDirectory
@@ -32,10 +35,13 @@ from noria.services.lambda_.service import APIS as LAMBDA_APIS
 from noria.services.lambda_.service import LambdaService
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
+from noria.services.logs.feed import Feed
 from noria.services.logs.intake import Intake
 from noria.services.logs.resources import GroupResources
 from noria.services.logs.retention import StorageLimit
 from noria.services.logs.sink import RoleLogSink
+from noria.services.logs.tail import actions as tail_actions
+from noria.services.logs.tail.api import LiveTailApi
 from noria.services.sqs import actions as sqs_actions
 from noria.services.sqs.api import SqsApi
 from noria.services.sqs.resources import QueueResources
@@ -54,14 +60,16 @@ SERVICE_APIS: dict[str, tuple[type, ...]] = {
     "lambda": (*LAMBDA_APIS, TriggersApi),
     "iam": (IamApi,),
     "sts": (StsApi,),
-    "logs": (LogsApi,),
+    "logs": (LogsApi, LiveTailApi),
+    "monitoring": (CloudWatchApi,),
 }
 ACTIONS: dict[str, dict[str, Action]] = {
     "sqs": sqs_actions.ACTIONS,
     "lambda": lambda_actions.ACTIONS | triggers_actions.ACTIONS,
     "iam": iam_actions.ACTIONS,
     "sts": sts_actions.ACTIONS,
-    "logs": logs_actions.ACTIONS,
+    "logs": logs_actions.ACTIONS | tail_actions.ACTIONS,
+    "monitoring": cloudwatch_actions.ACTIONS,
 }
 DENIALS: dict[str, Denial] = {
     "sqs": sqs_actions.DENIAL,
@@ -69,6 +77,7 @@ DENIALS: dict[str, Denial] = {
     "iam": iam_actions.DENIAL,
     "sts": sts_actions.DENIAL,
     "logs": logs_actions.DENIAL,
+    "monitoring": cloudwatch_actions.DENIAL,
 }
 
 # A 50 MB package travels as base64 in JSON: 67 MB, with its environment and names.
@@ -91,6 +100,8 @@ class _Parts(NamedTuple):
     logs: LogsApi
     functions: LambdaService
     triggers: TriggersApi
+    live_tail: LiveTailApi
+    metrics: Collector
 
 
 class App:
@@ -150,9 +161,12 @@ class App:
         authenticator = Authenticator(settings, clock, credentials, last_used)
         gateway = Gateway(clock, Identifier(SERVICE_APIS), authenticator, authorizer)
 
+        metrics = Collector(store.metrics, clock)
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
-        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20))
+        feed = Feed()
+        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20), feed)
         logs = LogsApi(store, clock, intake)
+        live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
         functions = LambdaService(
             store,
@@ -164,8 +178,12 @@ class App:
             gateway.call,
             gateway.authenticate,
             lambda: self.url,
+            metrics,
         )
-        triggers = TriggersApi(store.records, functions.functions, roles, authorizer, gateway.call, clock)
+        metrics.counted.append(functions.metrics.collect)
+        triggers = TriggersApi(
+            store.records, functions.functions, roles, authorizer, gateway.call, clock, metrics
+        )
         functions.taggable["event-source-mapping"] = triggers.tagged
         iam = IamApi(store.records, last_used, authorizer)
         apis: dict[str, tuple[object, ...]] = {
@@ -173,12 +191,13 @@ class App:
             "lambda": (*functions.apis, triggers),
             "iam": (iam,),
             "sts": (StsApi(directory, credentials, authorizer, clock),),
-            "logs": (logs,),
+            "logs": (logs, live_tail),
+            "monitoring": (CloudWatchApi(store.metrics, metrics, clock),),
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
         insight = Insight(authorizer.denied, authorizer.calls)
-        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, iam)]
+        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, metrics, iam)]
         admin = Admin(
             settings,
             clock,
@@ -187,17 +206,25 @@ class App:
             functions.functions.runtimes,
             functions.functions.isolation,
             functions.functions.environments,
+            functions.development.folders.path,
             insight,
             Review(store.records, authorizer.calls).warnings,
             [*resets, store.records.delete_account],
+            {
+                "use-folder": functions.development.use_folder,
+                "leave-folder": functions.development.leave_folder,
+                "begin-debugging": functions.development.begin_debugging,
+                "look-at-debugging": functions.development.look_at_debugging,
+                "end-debugging": functions.development.end_debugging,
+            },
         )
-        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers)
+        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, iam, sqs, logs, functions, triggers = parts
+        gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
 
         def route(request: Request) -> Response | Pending | Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
@@ -206,6 +233,8 @@ class App:
 
         await calls.start()
         self._stack.push_async_callback(calls.stop)
+        metrics.start()
+        self._stack.push_async_callback(metrics.stop)
         server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)
         gateway.url = admin.url = self.url = await self._listen(server)
         self._stack.push_async_callback(server.stop, STOP_GRACE_S)
@@ -214,6 +243,7 @@ class App:
         self._stack.push_async_callback(sqs.stop)
         await logs.start()
         self._stack.push_async_callback(logs.stop)
+        self._stack.push_async_callback(live_tail.stop)
         await functions.start()
         self._stack.push_async_callback(functions.stop)
         await triggers.start()

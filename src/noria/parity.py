@@ -17,6 +17,7 @@ from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
 
 from noria.app import SERVICE_APIS
+from noria.protocol.models import DIRECTORIES
 
 HEADER = """\
 # Parity with AWS
@@ -32,7 +33,8 @@ botocore {version}; a test keeps it true. How Noria's answers differ where it do
 
 
 def load_model(service: str) -> ServiceModel:
-    return ServiceModel(botocore.loaders.Loader().load_service_model(service, "service-2"), service)
+    name = DIRECTORIES.get(service, service)
+    return ServiceModel(botocore.loaders.Loader().load_service_model(name, "service-2"), name)
 
 
 def split_members(operation: OperationModel, method: Callable[..., Any]) -> tuple[list[str], list[str]]:

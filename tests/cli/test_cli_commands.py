@@ -121,7 +121,9 @@ def test_the_own_endpoints_are_for_root_only(server: ServerProcess) -> None:
 
 def test_runtimes_list_shows_what_runs_each(shell: Shell) -> None:
     rows = [line.split() for line in shell.output("noria runtimes list").splitlines()[2:]]
-    assert [row[0] for row in rows] == [*(f"python3.{minor}" for minor in range(9, 15)), "provided.al2023"]
+    pythons = [f"python3.{minor}" for minor in range(9, 15)]
+    nodes = [f"nodejs{major}.x" for major in (20, 22, 24)]
+    assert [row[0] for row in rows] == [*pythons, *nodes, "provided.al2023"]
     own = f"python{sys.version_info.major}.{sys.version_info.minor}"
     version = ".".join(map(str, sys.version_info[:3]))
     assert next(row[1] for row in rows if row[0] == own) == version

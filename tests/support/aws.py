@@ -84,6 +84,7 @@ class Aws:
         self.sts = client("sts")
         self.functions = client("lambda")
         self.logs = client("logs")
+        self.cloudwatch = client("cloudwatch")
 
     def queue(self, name: str = "", **attributes: str) -> tuple[str, str]:
         """(URL, ARN) of a new queue."""

@@ -10,6 +10,7 @@ import pytest
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.services.logs.api import LogsApi
+from noria.services.logs.feed import Feed
 from noria.services.logs.intake import Intake
 from noria.services.logs.retention import StorageLimit
 from noria.store.sqlite.store import SqliteStore
@@ -19,8 +20,8 @@ GROUP, STREAM = "/aws/lambda/consumer", "2026/11/25/[$LATEST]abc"
 NOW = 1_800_000_000_000
 
 
-def intake(store: SqliteStore, storage_bytes: int = 1 << 30) -> Intake:
-    return Intake(store.log_events, StorageLimit(store.log_events, storage_bytes))
+def intake(store: SqliteStore, storage_bytes: int = 1 << 30, feed: Feed | None = None) -> Intake:
+    return Intake(store.log_events, StorageLimit(store.log_events, storage_bytes), feed or Feed())
 
 
 async def put(api: LogsApi, ctx: RequestContext, stream: dict[str, Any], *events: tuple[int, str]) -> Any:

@@ -113,6 +113,7 @@ class ServerProcess:
                 read_timeout=timeout_s,
                 max_pool_connections=32,
                 proxies={},
+                inject_host_prefix=False,  # of stream-127.0.0.1
             ),
         )
         self._clients.append(client)

@@ -30,7 +30,7 @@ class World:
     async def owners(self, kind: str) -> list[tuple[str, str]]:
         return [] if kind == "lambda-esm" else [(ACCOUNT, "us-east-1")]
 
-    async def authenticate(self, *_: object) -> RequestContext:
+    async def authenticate(self, *_: object, **__: object) -> RequestContext:
         return RequestContext("r", "noria", "", ACCOUNT, "us-east-1", root_principal(ACCOUNT), 0)
 
     async def call(
@@ -60,7 +60,20 @@ class World:
         anything = cast(Any, self)
         settings, clock = Settings(data_dir=Path("/nowhere")), ManualClock()
         insight = cast(Insight, None)
-        admin = Admin(settings, clock, anything, anything, none, isolation, lambda arn: 2, insight, none, [])
+        admin = Admin(
+            settings,
+            clock,
+            anything,
+            anything,
+            none,
+            isolation,
+            lambda arn: 2,
+            lambda arn: Path("/work") if arn == "arn" else None,
+            insight,
+            none,
+            [],
+            {},
+        )
         answer = await admin.handle(Request("GET", "/_noria/status", "", {}, b"", "127.0.0.1"))
         status: dict[str, Any] = msgspec.json.decode(answer.body)
         return answer.status, status
@@ -71,6 +84,7 @@ async def test_what_is_there_is_shown() -> None:
     (queue,), (function,) = status["queues"], status["functions"]
     assert (queue["name"], queue["visible"], queue["in_flight"], queue["delayed"]) == ("q", 1, 1, 1)
     assert (function["name"], function["state"], function["environments"]) == ("f", "Active", 2)
+    assert function["folder"] == "/work"
 
 
 @pytest.mark.parametrize(

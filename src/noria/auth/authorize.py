@@ -34,7 +34,8 @@ class Action(msgspec.Struct, frozen=True):
     also: further actions that the request needs on the same resource (``sqs:TagQueue``, where it has tags).
     needs_permission: False for what anyone signed may do (sts:GetCallerIdentity), or for what the operation
         decides itself (sts:AssumeRole: trust and identity policies together).
-    resource_text: how a denial names the resource where that is not the ARN (IAM: ``role NAME``).
+    resource_text: how a denial names the resource where that is not the ARN (IAM: ``role NAME``); "" where it
+        names none.
     by_name: the request names a user, group, role … without its path; the policy source completes the ARN.
     signed: False for what nobody signs, since it proves who asks by other means (a web identity's token).
     """
@@ -274,10 +275,10 @@ class Authorizer:
     def _denied(self, ctx: RequestContext, action: str, resource: str, decision: Decision) -> AwsError:
         denial = self._denials[ctx.service]
         name = action.lower() if denial.lowercase_action else action
+        where = f" on resource: {resource}" if resource else ""
         return AwsError(
             denial.code,
-            f"User: {ctx.principal.arn} is not authorized to perform: {name} on resource: {resource} "
-            f"{decision.because(name)}",
+            f"User: {ctx.principal.arn} is not authorized to perform: {name}{where} {decision.because(name)}",
             denial.status,
             query_code=denial.query_code,
         )

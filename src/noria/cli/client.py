@@ -32,11 +32,18 @@ def root_credentials(server: RunningServer) -> RootCredentials:
 
 
 def call(
-    server: RunningServer, method: str, path: str, document: dict[str, Any] | None = None
+    server: RunningServer,
+    method: str,
+    path: str,
+    document: dict[str, Any] | None = None,
+    region: str | None = None,
 ) -> dict[str, Any]:
-    """A signed request, as root. Raises ClickException with the server's own words where it refuses."""
+    """A signed request, as root. Raises ClickException with the server's own words where it refuses.
+
+    region: that the request is about, the server's own unless given.
+    """
     body = b"" if document is None else json.dumps(document).encode()
-    headers = _signed_headers(server, method, path, body)
+    headers = _signed_headers(server, method, path, body, region or server.region)
     address = urlsplit(server.url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
     try:
@@ -53,13 +60,26 @@ def call(
     return decoded
 
 
-def _signed_headers(server: RunningServer, method: str, path: str, body: bytes) -> dict[str, str]:
+def aws_client(server: RunningServer, service: str, region: str | None = None) -> Any:
+    """A client of boto3, as root."""
+    import boto3
+    from botocore.config import Config
+
+    root = root_credentials(server)
+    return boto3.session.Session(
+        root.access_key_id, root.secret_access_key, region_name=region or server.region
+    ).client(service, endpoint_url=server.url, config=Config(proxies={}))
+
+
+def _signed_headers(
+    server: RunningServer, method: str, path: str, body: bytes, region: str
+) -> dict[str, str]:
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
     root = root_credentials(server)
     request = AWSRequest(method, server.url + path, data=body)
-    signer = SigV4Auth(Credentials(root.access_key_id, root.secret_access_key), "noria", server.region)
+    signer = SigV4Auth(Credentials(root.access_key_id, root.secret_access_key), "noria", region)
     signer.add_auth(request)
     return dict(request.headers.items())

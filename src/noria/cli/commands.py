@@ -50,6 +50,10 @@ def _region(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str
     return value
 
 
+def _some_region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else _region(ctx, parameter, value)
+
+
 def data_dir_option(text: str) -> Callable[[Command], Command]:
     return click.option(
         "--data-dir",
@@ -64,6 +68,9 @@ def data_dir_option(text: str) -> Callable[[Command], Command]:
 
 
 of_the_server = data_dir_option("The data directory of the server to talk to.")
+of_the_region = click.option(
+    "--region", callback=_some_region, help="The function's region.  [default: the server's own]"
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -322,7 +329,7 @@ def install_runtime(version: str) -> None:
     """Install the runtime's libraries for the machine's own Python VERSION, such as 3.12."""
     import asyncio
 
-    from noria.services.lambda_.runtimes import InstallError, install
+    from noria.services.lambda_.libraries import InstallError, install
 
     version = version.removeprefix("python")
     try:
@@ -330,6 +337,53 @@ def install_runtime(version: str) -> None:
     except InstallError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"python{version} is ready: {path}")
+
+
+@cli.command()
+@of_the_server
+@of_the_region
+@click.option("--function", "name", required=True, help="The function that runs from the folder.")
+@click.argument(
+    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), callback=_expanded
+)
+def dev(data_dir: Path, region: str | None, name: str, directory: Path) -> None:
+    """Run a function from DIRECTORY instead of the code that was deployed; what is saved there is in force
+    with the next invocation. Ctrl-C ends it, and the deployed code is in force again.
+    """
+    from noria.cli.development import follow_folder
+
+    follow_folder(data_dir, region, name, directory)
+
+
+@cli.command()
+@of_the_server
+@of_the_region
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=5678, show_default=True,
+    help="Port for the debugger on this machine; 0 takes a free one.",
+)  # fmt: skip
+@click.argument("name")
+def debug(data_dir: Path, region: str | None, port: int, name: str) -> None:
+    """Let the next invocation of the function NAME wait for a debugger, without a timeout."""
+    from noria.cli.development import wait_for_debugger
+
+    wait_for_debugger(data_dir, region, name, port)
+
+
+@cli.command()
+@of_the_server
+@of_the_region
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is logged from now on; Ctrl-C ends it.")
+@click.option(
+    "--minutes", type=click.IntRange(0, 1_000_000), default=10, show_default=True,
+    help="How far back to begin.",
+)  # fmt: skip
+@click.argument("name")
+def logs(data_dir: Path, region: str | None, follow: bool, minutes: int, name: str) -> None:
+    """Print what the function NAME has logged."""
+    from noria.cli.development import print_logs
+
+    print_logs(data_dir, region, name, minutes, follow=follow)
 
 
 def _exec(data_dir: Path, command: tuple[str, ...]) -> None:

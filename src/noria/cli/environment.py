@@ -21,6 +21,8 @@ CONTRADICTIONS = frozenset(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     }
 )
+# Clients put ``stream-`` before the host for StartLiveTail, and no resolver knows ``stream-127.0.0.1``.
+NO_HOST_PREFIXES = {"AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
 ENDPOINT_OF_A_SERVICE = "AWS_ENDPOINT_URL_"
 
 # Version 1 of the `aws` command sends sqs elsewhere whatever AWS_ENDPOINT_URL says (aws-cli issue 8737);
@@ -37,6 +39,7 @@ def additions(server: RunningServer, root: RootCredentials, current: Mapping[str
     """What to set. current: the environment that it comes on top of (a proxy there must not be asked)."""
     variables = {
         "AWS_ENDPOINT_URL": server.url,
+        **NO_HOST_PREFIXES,
         "AWS_ACCESS_KEY_ID": root.access_key_id,
         "AWS_SECRET_ACCESS_KEY": root.secret_access_key,
         "AWS_REGION": server.region,

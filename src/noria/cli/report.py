@@ -18,6 +18,7 @@ def status(answer: Mapping[str, Any]) -> str:
     ]
     lines += _table("Queues", answer["queues"], ("name", "visible", "in_flight", "delayed"), answer)
     lines += _table("Functions", answer["functions"], ("name", "runtime", "state", "environments"), answer)
+    lines += [f"  {row['name']} runs from {row['folder']}" for row in answer["functions"] if row["folder"]]
     triggers = [
         {**trigger, "queue": _name(trigger["queue"]), "function": _name(trigger["function"])}
         for trigger in answer["triggers"]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 
 from noria.http.head import Refused, header_name, origin_form
-from noria.http.render import refusal, rendered
-from noria.http.types import Pending, Request, Response
+from noria.http.render import refusal, rendered, stream
+from noria.http.types import Pending, Request, Response, StreamedResponse
 
 if TYPE_CHECKING:
     from noria.http.server import HttpServer
@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._phase = "idle"
         self._since = server.ticks  # when the phase began
         self._blocked_since = -1  # when the client stopped reading, -1 while it reads
+        self._resumed: asyncio.Future[None] | None = None  # what a streamed answer waits for meanwhile
         self._reading = True
         self._open = False
         self._task: asyncio.Future[Any] | None = None  # what is being waited for
@@ -125,6 +126,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._blocked_since = -1
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -312,6 +315,8 @@ class Connection(asyncio.Protocol):
     async def _handle(self, request: Request, answer: Awaitable[Response], connection: str) -> None:
         try:
             response = await answer
+            if isinstance(response, StreamedResponse):
+                await self._stream(response, request)
         except asyncio.CancelledError:
             if self._open and not self._transport.is_closing():
                 log.error("%s %s was cancelled from within", request.method, request.path)
@@ -325,7 +330,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: Request, response: Response, connection: str) -> None:
         self._task = self._request = None
         self._release(len(request.body))
-        if not self._open:
+        if not self._open or isinstance(response, StreamedResponse):
             return
         self._write(response, request.method, connection)
         if self._continue_due and not self._pending:
@@ -333,6 +338,25 @@ class Connection(asyncio.Protocol):
             self._transport.write(_CONTINUE)
         if self._pending and not self._starting:
             self._next()
+
+    async def _stream(self, response: StreamedResponse, request: Request) -> None:
+        request.abandonable = True
+        self._phase = "closing"
+        chunked = self._parser.get_http_version() == "1.1"
+        try:
+            if self._open:
+                await stream(response, self._server.date, self._transport.write, self._room, chunked=chunked)
+        except Exception:  # too late for another answer
+            log.exception("%s %s broke off", request.method, request.path)
+            self._transport.abort()
+        self._since = self._server.ticks
+        self._transport.close()
+
+    async def _room(self) -> None:
+        """Return when the client reads. Whose client never does is cut off by `check_time`."""
+        if self._blocked_since >= 0:
+            self._resumed = self._server.loop.create_future()
+            await self._resumed
 
     def _write(self, response: Response, method: str, connection: str) -> None:
         if self._server.stopping and self._phase == "idle" and not self._pending:

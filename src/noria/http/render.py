@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from noria.http.types import Response
+from noria.http.types import Response, StreamedResponse
 
 log = logging.getLogger(__name__)
 
@@ -43,3 +45,29 @@ def rendered(response: Response, connection: str, date: bytes, *, headers_only: 
         lines = f"{lines}Content-Length: {len(body)}\r\n\r\n"
     first = _STATUS.get(status) or f"HTTP/1.1 {status} \r\n".encode("ascii")
     return b"".join((first, date, lines.encode(), b"" if headers_only else body))
+
+
+async def stream(
+    response: StreamedResponse,
+    date: bytes,
+    write: Callable[[bytes], None],
+    room: Callable[[], Awaitable[None]],
+    *,
+    chunked: bool,
+) -> None:
+    """Write an answer that comes in parts. room: waits until the client has taken what was written.
+
+    chunked: so that a client can tell a stream that ended from one that broke off; HTTP/1.0 has no chunks.
+    """
+    headers = [*response.headers, ("Connection", "close")]
+    if chunked:
+        headers.append(("Transfer-Encoding", "chunked"))
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    async with contextlib.aclosing(response.parts) as parts:
+        write(b"".join((_STATUS[response.status], date, lines.encode(), b"\r\n")))
+        async for part in parts:
+            if part:
+                write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+                await room()
+    if chunked:
+        write(b"0\r\n\r\n")

@@ -1,9 +1,9 @@
-"""A request and its answer, whole in memory; sizes are bounded by the server's limits."""
+"""A request and its answer. Requests are whole in memory, within the server's limits; so are most answers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 
@@ -47,6 +47,21 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers
+
+
+class StreamedResponse(Response):
+    """One HTTP answer whose body comes part by part, for as long as it takes; then the connection is closed.
+
+    parts: asked for the next one when the client has taken those before it; closed when the client is gone.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(
+        self, status: int, parts: AsyncGenerator[bytes, None], headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(status, b"", headers)
+        self.parts = parts
 
 
 class Pending(NamedTuple):

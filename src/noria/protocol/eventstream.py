@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,30 +16,35 @@ CONTENT_TYPE = "application/vnd.amazon.eventstream"
 STRING = 7  # the type of a header's value
 
 
-def encoded(events: Iterable[Mapping[str, Mapping[str, Any]]]) -> bytes:
-    """events: each by its name, with its members. A blob is the message; other members are its JSON."""
-    return b"".join(_event(name, members) for event in events for name, members in event.items())
+def encoded(events: Iterable[Mapping[str, Mapping[str, Any]]], exceptions: Collection[str] = ()) -> bytes:
+    """events: each by its name, with its members. A blob is the message; other members are its JSON.
+
+    exceptions: the names of those that are errors, with which a stream ends.
+    """
+    return b"".join(_event(name, members, exceptions) for event in events for name, members in event.items())
 
 
-def _event(name: str, members: Mapping[str, Any]) -> bytes:
-    blob = next((value for value in members.values() if isinstance(value, bytes)), None)
-    if blob is not None:
-        return _message(name, "application/octet-stream", blob)
-    sent = {member: value for member, value in members.items() if value is not None}
-    return _message(name, "application/json", msgspec.json.encode(sent))
+def initial_response(members: Mapping[str, Any]) -> bytes:
+    """What a JSON service's stream begins with: the members of the answer beside the stream itself."""
+    return _message({":event-type": "initial-response", ":message-type": "event"}, members)
 
 
-def _message(name: str, content_type: str, payload: bytes) -> bytes:
-    headers = b"".join(
-        _header(header, value)
-        for header, value in (
-            (":event-type", name),
-            (":content-type", content_type),
-            (":message-type", "event"),
-        )
-    )
-    prelude = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
-    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + headers + payload
+def _event(name: str, members: Mapping[str, Any], exceptions: Collection[str]) -> bytes:
+    if name in exceptions:
+        return _message({":exception-type": name, ":message-type": "exception"}, members)
+    return _message({":event-type": name, ":message-type": "event"}, members)
+
+
+def _message(headers: Mapping[str, str], members: Mapping[str, Any]) -> bytes:
+    payload = next((value for value in members.values() if isinstance(value, bytes)), None)
+    content_type = "application/octet-stream"
+    if payload is None:
+        content_type = "application/json"
+        sent = {member: value for member, value in members.items() if value is not None}
+        payload = msgspec.json.encode(sent)
+    head = b"".join(_header(*header) for header in {":content-type": content_type, **headers}.items())
+    prelude = struct.pack(">II", 16 + len(head) + len(payload), len(head))
+    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + head + payload
     return message + struct.pack(">I", zlib.crc32(message))
 
 

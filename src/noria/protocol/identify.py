@@ -9,11 +9,13 @@ from typing import Any
 from noria.errors import AwsError, not_implemented
 from noria.http.types import Request, Response
 from noria.protocol.codec import Codec, Route
+from noria.protocol.compression import Inflating
 from noria.protocol.errors import unknown_operation
 from noria.protocol.json import JsonCodec
 from noria.protocol.models import Operation, ServiceModel, load_service
 from noria.protocol.query import QueryCodec
 from noria.protocol.restjson import RestJsonCodec
+from noria.protocol.rpccbor import PATH, RpcV2CborCodec
 from noria.protocol.sqs_query import QUEUE_PATH, SqsQueryCodec
 
 _CODECS: dict[str, type[JsonCodec | QueryCodec | RestJsonCodec]] = {
@@ -38,8 +40,12 @@ class Identifier:
         self._versions: dict[str, Codec] = {}  # the Query protocol's, by API version
         self._rest: Codec | None = None  # whose paths begin with a date
         self._forms: SqsQueryCodec | None = None  # for who still speaks SQS's older protocol
+        self._metrics: Codec | None = None  # CloudWatch in CBOR
         for name in services:
             service = load_service(name)
+            if name == "monitoring":
+                self._add_metrics(service)
+                continue
             codec: Codec = _CODECS[service.protocol](service)
             self._codecs[name] = codec
             if service.protocol == "json":
@@ -50,6 +56,13 @@ class Identifier:
                 self._versions[service.api_version] = codec
             else:
                 self._rest = codec
+
+    def _add_metrics(self, service: ServiceModel) -> None:
+        """CloudWatch: SDKs speak JSON 1.0 (boto3), CBOR (JavaScript) or, older ones, the Query protocol."""
+        self._metrics = Inflating(RpcV2CborCodec(service))
+        self._targets[service.target_prefix] = Inflating(JsonCodec(service))
+        query = Inflating(QueryCodec(service))
+        self._codecs[service.name] = self._versions[service.api_version] = query
 
     def codec(self, request: Request) -> Codec:
         """Never raises: a request that is for none of the services gets a codec whose `route` refuses it.
@@ -62,6 +75,8 @@ class Identifier:
             codec = self._targets.get(target.rpartition(".")[0])
             if codec is not None:
                 return codec
+        if self._metrics is not None and request.path.startswith(PATH):
+            return self._metrics
         scope = _scope(request)
         codec = self._codecs.get(scope)
         if codec is not None:

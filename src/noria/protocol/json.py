@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from noria.errors import AwsError
-from noria.http.types import Request, Response
-from noria.protocol import jsonvalues
+from noria.http.types import Request, Response, StreamedResponse
+from noria.protocol import eventstream, jsonvalues
 from noria.protocol.codec import Route
 from noria.protocol.errors import unknown_operation
-from noria.protocol.models import Operation, ServiceModel
+from noria.protocol.models import Member, Operation, ServiceModel, Shape
 
 # Errors of the frame around the services write their text as ``Message``; so AWS does, errors of the services
 # and of signatures write what their shape says, ``message`` mostly.
@@ -57,9 +58,25 @@ class JsonCodec:
             return self._response(200, b"", request_id)
         encoder = self._encoders.get(operation.name)
         if encoder is None:
+            if (stream := _event_stream(operation.output)) is not None:
+                return self._streamed(stream, result, request_id)
             encoder = self._writers.members(operation.output.members.values())
             self._encoders[operation.name] = encoder
         return self._response(200, jsonvalues.encode(encoder(result)), request_id)
+
+    def _streamed(self, stream: Member, result: Mapping[str, Any], request_id: str) -> StreamedResponse:
+        """result: the stream, an asynchronous generator of events. No service of ours has other members."""
+        exceptions = {name for name, event in stream.shape.members.items() if event.shape.exception}
+        events: AsyncGenerator[Mapping[str, Any], None] = result[stream.name]
+
+        async def parts() -> AsyncGenerator[bytes, None]:
+            async with contextlib.aclosing(events):
+                yield eventstream.initial_response({})
+                async for event in events:
+                    yield eventstream.encoded([event], exceptions)
+
+        headers = [("x-amzn-RequestId", request_id), ("Content-Type", eventstream.CONTENT_TYPE)]
+        return StreamedResponse(200, parts(), headers)
 
     def encode_error(self, error: AwsError, request_id: str) -> Response:
         shape = self.service.error_shape(error.code)
@@ -87,3 +104,7 @@ class JsonCodec:
     def _response(self, status: int, body: bytes, request_id: str) -> Response:
         headers = [("x-amzn-RequestId", request_id), ("Content-Type", self._content_type)]
         return Response(status, body, headers)
+
+
+def _event_stream(output: Shape) -> Member | None:
+    return next((member for member in output.members.values() if member.shape.eventstream), None)

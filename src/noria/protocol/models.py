@@ -108,8 +108,9 @@ class Operation:
 class ServiceModel:
     """One service's model.
 
-    name: as endpoints and credential scopes have it: ``sqs``, ``lambda``, ``iam``, ``sts``, ``logs``.
-    protocol: ``json``, ``query`` or ``rest-json``.
+    name: as endpoints and credential scopes have it: ``sqs``, ``lambda``, ``iam``, ``sts``, ``logs``,
+        ``monitoring`` (CloudWatch).
+    protocol: ``json``, ``query``, ``rest-json`` or ``smithy-rpc-v2-cbor``; where there are several, any one.
     """
 
     def __init__(self, name: str, definition: Mapping[str, Any]) -> None:
@@ -154,6 +155,10 @@ class ServiceModel:
         return None
 
 
+# Where botocore names a service otherwise than its credential scopes do.
+DIRECTORIES = {"monitoring": "cloudwatch"}
+
+
 def _data_dir() -> Path:
     spec = find_spec("botocore")
     if spec is None or spec.origin is None:
@@ -169,7 +174,7 @@ def load_service(name: str) -> ServiceModel:
 
 def load_definition(name: str) -> Mapping[str, Any]:
     """The model as botocore has it."""
-    versions = _data_dir() / name
+    versions = _data_dir() / DIRECTORIES.get(name, name)
     newest = max(version for version in versions.iterdir() if version.is_dir())  # dates sort as text
     packed = newest / "service-2.json.gz"
     raw = gzip.decompress(packed.read_bytes()) if packed.exists() else packed.with_suffix("").read_bytes()

@@ -84,7 +84,7 @@ class QueryCodec:
         code = self._wire_code(error)
         namespace = _FRAME_NAMESPACE if code in _FRAME_ERRORS else self.service.xml_namespace
         message = f"<Message>{escape(error.message)}</Message>" if error.message else ""
-        if self.service.query_compatible:  # SQS, which has an element more
+        if self.service.name == "sqs":  # which has an element more
             message += "<Detail/>"
         document = (
             f'<ErrorResponse xmlns="{namespace}"><Error><Type>{error.fault}</Type><Code>{escape(code)}</Code>'

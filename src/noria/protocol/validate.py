@@ -25,7 +25,7 @@ MAX_REPORTED = 100  # violations; a request of a megabyte must not make an answe
 # The code of validation errors, by service.
 _CODES = {"logs": "InvalidParameterException", "iam": "ValidationError", "sts": "ValidationError"}
 _TELLS_NOTHING = frozenset({"iam"})
-_CHECKS_ITSELF = frozenset({"sqs"})  # in words of its own; what its model holds are names of attributes
+_CHECKS_ITSELF = frozenset({"monitoring", "sqs"})  # in words of their own
 
 # Recorded: Logs checks the names' length before the rest, in words of its own.
 _LONG_NAME = re.compile(r"at 'log(Group|Stream)Name' failed .* length less than or equal to 512", re.DOTALL)

@@ -10,6 +10,7 @@ import msgspec
 from noria.context import Principal, RequestContext
 from noria.policy.match import ContextValue
 from noria.policy.statement import Policy
+from noria.store.metrics import Minute, Series
 
 LAMBDA_SERVICE_PRINCIPAL = "lambda.amazonaws.com"
 
@@ -221,3 +222,6 @@ class MetricSink(Protocol):
         count: float = 1.0,
     ) -> None:
         """The value, `count` times. unit: CloudWatch's word (``Count``). timestamp_s: None for now."""
+
+    def merge(self, series: Series, values: Minute) -> None:
+        """Likewise, of values that were aggregated elsewhere."""

@@ -16,6 +16,7 @@ SERVER = RunningServer("http://127.0.0.1:4566", "eu-west-1", 1, "/data")
 ROOT = RootCredentials("000000000000", "AKIAEXAMPLE", "se'cr\\et $x", "server-key")
 EXPECTED = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "se'cr\\et $x",
     "AWS_REGION": "eu-west-1",

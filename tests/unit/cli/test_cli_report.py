@@ -21,7 +21,7 @@ ANSWER: dict[str, Any] = {
     ],
     "functions": [
         {"account": "000000000000", "region": "us-east-1", "name": "producer",
-         "runtime": "python3.12", "state": "Active", "environments": 2},
+         "runtime": "python3.12", "state": "Active", "environments": 2, "folder": "/work/producer"},
     ],
     "triggers": [
         {"account": "000000000000", "region": "us-east-1", "uuid": "u",
@@ -46,6 +46,7 @@ def test_status_shows_health_queues_functions_and_triggers() -> None:
         "Functions",
         "  name      runtime     state   environments",
         "  producer  python3.12  Active  2",
+        "  producer runs from /work/producer",
         "",
         "Triggers",
         "  queue       function  state    last processing result",

@@ -48,6 +48,7 @@ async def test_a_groups_services_were_used_by_its_users(client: IamClient) -> No
     await client("CreateGroup", GroupName="G")
     await client("PutGroupPolicy", GroupName="G", PolicyName="P", PolicyDocument=document("*"))
     assert [service["ServiceNamespace"] for service in await accessed(client, GROUP)] == [
+        "cloudwatch",
         "iam",
         "lambda",
         "logs",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.metrics import FakeMetrics
 
 from noria.clock import Clock, SystemClock
 from noria.config import IsolationMode, Settings
@@ -145,6 +146,7 @@ class Lambda:
         self.roles = FakeRoles()
         self.permissions = FakePermissions()
         self.logs = FakeLogs()
+        self.metrics = FakeMetrics()
         self.settings = Settings(data_dir=data_dir, strict_runtimes=strict_runtimes, isolation=isolation)
         self.store = SqliteStore(data_dir / "noria.db")
         self.calls: list[tuple[Principal, str, str, str, Mapping[str, Any]]] = []
@@ -158,6 +160,7 @@ class Lambda:
             self.call_service,
             self.authenticate,
             lambda: "http://127.0.0.1:4566",
+            self.metrics,
         )
 
     async def authenticate(

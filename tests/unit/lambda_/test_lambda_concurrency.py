@@ -48,6 +48,9 @@ async def test_no_more_run_at_once_than_are_reserved_whatever_the_version(servic
         assert caught.value.members["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
     await running
     await service.call(0)
+    service.api.metrics.collect(0)
+    counts = {"Invocations": 2.0, "Throttles": 2.0, "ConcurrentExecutions": 1.0}
+    assert service.metrics.sums(FunctionName="f").items() >= counts.items()
 
 
 async def test_a_function_that_reserves_none_at_all_is_throttled(service: Lambda) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.lambda_.conftest import ACCOUNT, REGION, Lambda, until
+from tests.unit.lambda_.conftest import ACCOUNT, REGION, ROLE, Lambda, until
 from tests.unit.lambda_.support import ARN, active, invalid, refused
 
 from noria.clock import ManualClock
@@ -98,6 +98,32 @@ async def test_a_failure_is_recorded_once_its_retries_are_exhausted(timed: Lambd
     }
     assert record["requestPayload"] == "fail"
     assert record["responsePayload"]["errorMessage"] == "as asked"
+    timed.api.metrics.collect(0)
+    assert (
+        timed.metrics.sums(FunctionName="f").items()
+        >= {
+            "AsyncEventsReceived": 1.0,
+            "AsyncEventAge": 60_000.0,
+            "AsyncEventsDropped": 1.0,
+            "Invocations": 2.0,
+            "Errors": 2.0,
+            "ConcurrentExecutions": 1.0,
+        }.items()
+    )
+
+
+async def test_what_no_destination_takes_is_counted(timed: Lambda) -> None:
+    await configure(timed, maximum_retry_attempts=0, destination_config=on(OnFailure=QUEUE))
+    await timed.api.update_function_configuration(
+        timed.ctx(), function_name="f", dead_letter_config={"TargetArn": QUEUE}
+    )
+    await timed.active()
+    await timed.invoke("x")  # its environment has the role's session already
+    timed.roles.distrusting.add(ROLE)
+    await timed.invoke("fail", invocation_type="Event")
+    await until(lambda: timed.metrics.of("DeadLetterErrors", FunctionName="f"), "it is given up")
+    found = timed.metrics.sums(FunctionName="f", Resource="f")
+    assert (found["DestinationDeliveryFailures"], found["DeadLetterErrors"]) == (1.0, 1.0)
 
 
 async def test_no_retry_comes_after_the_maximum_age(timed: Lambda) -> None:

@@ -13,9 +13,11 @@ from tests.support.server import alive
 from tests.unit.lambda_.conftest import ACCOUNT, ROLE, Lambda, until, zipped
 
 from noria.clock import SystemClock
-from noria.services.lambda_ import runtimes
 from noria.services.lambda_.actions import ACTIONS
-from noria.services.lambda_.runtimes import InstallError, Interpreter, Runtimes, find_interpreter, install
+from noria.services.lambda_.interpreters import Interpreter, find_interpreter, libraries_dir
+from noria.services.lambda_.libraries import InstallError, install
+from noria.services.lambda_.runtime_table import Runtime
+from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.service import APIS
 
 OWN = sys.version_info[:2]
@@ -62,7 +64,7 @@ async def test_the_nearest_runs_where_the_exact_one_is_missing(
     installed: tuple[int, ...], wanted: int, runs: int
 ) -> None:
     found = Runtimes("none")
-    found._interpreters = {(3, minor): interpreter(minor) for minor in installed}
+    found._interpreters = {Runtime("python", (3, minor)): interpreter(minor) for minor in installed}
     assert found.interpreter(f"python3.{wanted}") == interpreter(runs)
     assert found.is_exact(f"python3.{wanted}") is (wanted in installed)
 
@@ -121,7 +123,7 @@ async def test_install_says_what_is_wrong(machine: Path) -> None:
     )
     with pytest.raises(InstallError, match="pip could not install them:\nno network"):
         await install("3.12")
-    assert list(runtimes.libraries_dir((3, 12)).parent.iterdir()) == []
+    assert list(libraries_dir((3, 12)).parent.iterdir()) == []
 
 
 @pytest.fixture

@@ -19,21 +19,30 @@ from hypothesis import strategies as st
 
 from noria.errors import AwsError
 from noria.http.types import Request
+from noria.protocol.codec import Codec
 from noria.protocol.identify import Identifier
+from noria.protocol.models import DIRECTORIES
 
-SERVICES = ("sqs", "lambda", "iam", "sts", "logs")
+SERVICES = ("sqs", "lambda", "iam", "sts", "logs", "monitoring")
 # Event streams have no single answer; they are none of the operations that are served.
 STREAMED = {"InvokeWithResponseStream", "StartLiveTail", "GetLogObject"}
 
 loader = botocore.loaders.Loader()
 models = {
-    name: botocore.model.ServiceModel(loader.load_service_model(name, "service-2"), name) for name in SERVICES
+    name: botocore.model.ServiceModel(
+        loader.load_service_model(DIRECTORIES.get(name, name), "service-2"), name
+    )
+    for name in SERVICES
 }
 identifier = Identifier(SERVICES)
+CBOR = "smithy-rpc-v2-cbor"
+protocols = {name: [models[name].metadata["protocol"]] for name in SERVICES}
+protocols["monitoring"] = ["json", "query", CBOR]
+spoken = [(service, protocol) for service in SERVICES for protocol in protocols[service]]
 operations = [
-    (name, operation)
-    for name in SERVICES
-    for operation in models[name].operation_names
+    (service, protocol, operation)
+    for service, protocol in spoken
+    for operation in models[service].operation_names
     if operation not in STREAMED
 ]
 
@@ -97,8 +106,17 @@ def inputs(operation: Any) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def sent_by_botocore(service: str, operation: Any, parameters: dict[str, Any]) -> Request:
-    serializer = botocore.serialize.create_serializer(models[service].metadata["protocol"], False)
+def codec_of(service: str, protocol: str) -> Codec:
+    if service != "monitoring":
+        return identifier._codecs[service]
+    target = Request("POST", "/", "", {"x-amz-target": "GraniteServiceVersion20100801.X"}, b"")
+    form = Request("POST", "/", "", {}, b"Action=X&Version=2010-08-01")
+    path = Request("POST", "/service/GraniteServiceVersion20100801/operation/X", "", {}, b"")
+    return identifier.codec({"json": target, "query": form, CBOR: path}[protocol])
+
+
+def sent_by_botocore(service: str, protocol: str, operation: Any, parameters: dict[str, Any]) -> Request:
+    serializer = botocore.serialize.create_serializer(protocol, False)
     made = serializer.serialize_to_request(parameters, operation)
     url = f"http://h{made['url_path']}"
     request = AWSRequest(
@@ -137,7 +155,7 @@ def without_empty(value: Any) -> Any:
 
 
 def test_every_operation_is_found_by_what_botocore_sends() -> None:
-    for service, name in operations:
+    for service, protocol, name in operations:
         operation = models[service].operation_model(name)
         shape = operation.input_shape
         uri = {
@@ -145,7 +163,7 @@ def test_every_operation_is_found_by_what_botocore_sends() -> None:
             for member, inner in (shape.members.items() if shape else ())
             if inner.serialization.get("location") == "uri"
         }
-        request = sent_by_botocore(service, operation, uri)
+        request = sent_by_botocore(service, protocol, operation, uri)
         codec = identifier.codec(request)
         route = codec.route(request)
         assert (codec.service.name, route.operation.name) == (service, name)
@@ -156,10 +174,10 @@ def test_every_operation_is_found_by_what_botocore_sends() -> None:
 @settings(max_examples=400, derandomize=True, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.data())
 def test_every_request_is_read_whole(data: st.DataObject) -> None:
-    service, name = data.draw(st.sampled_from(operations))
+    service, protocol, name = data.draw(st.sampled_from(operations))
     operation = models[service].operation_model(name)
     parameters = data.draw(inputs(operation))
-    request = sent_by_botocore(service, operation, parameters)
+    request = sent_by_botocore(service, protocol, operation, parameters)
     codec = identifier.codec(request)
     route = codec.route(request)
     decoded = codec.decode(request, route.operation, route.uri_params)
@@ -175,21 +193,23 @@ def test_every_request_is_read_whole(data: st.DataObject) -> None:
 @settings(max_examples=400, derandomize=True, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.data())
 def test_every_answer_is_read_by_botocore_as_it_was_meant(data: st.DataObject) -> None:
-    service, name = data.draw(st.sampled_from(operations))
+    service, protocol, name = data.draw(st.sampled_from(operations))
     operation = models[service].operation_model(name)
-    codec = identifier._codecs[service]
+    codec = codec_of(service, protocol)
     shape = operation.output_shape
     result = data.draw(outputs(shape)) if shape is not None else {}
     ours = codec.service.operation(name)
     assert ours is not None
     absent = dict.fromkeys(shape.members if shape is not None else ())
     response = codec.encode(ours, {**absent, **plain(result)}, "request-1")
-    parser = botocore.parsers.create_parser(models[service].metadata["protocol"])
+    parser = botocore.parsers.create_parser(protocol)
     headers = botocore.awsrequest.HeadersDict(response.headers)
     body = io.BytesIO(response.body) if operation.has_streaming_output else response.body
     raw = {"headers": headers, "status_code": response.status, "body": body}
     parsed = parser.parse(raw, shape)
-    assert parsed.pop("ResponseMetadata")["RequestId"] == "request-1"
+    metadata = parsed.pop("ResponseMetadata")
+    if shape is not None or protocol != CBOR:  # of which botocore does not read empty answers
+        assert metadata["RequestId"] == "request-1"
     if operation.has_streaming_output and "payload" in shape.serialization:
         payload = shape.serialization["payload"]
         parsed[payload] = parsed[payload].read()
@@ -215,13 +235,13 @@ def outputs(shape: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=members)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_an_error_is_read_by_botocore_as_it_was_meant(service: str) -> None:
-    codec = identifier._codecs[service]
+@pytest.mark.parametrize(("service", "protocol"), spoken)
+def test_an_error_is_read_by_botocore_as_it_was_meant(service: str, protocol: str) -> None:
+    codec = codec_of(service, protocol)
     text = "User: x is not <allowed> & so on"
     error = AwsError("AccessDeniedException", text, 403, query_code="AccessDenied")
     response = codec.encode_error(error, "request-1")
-    parser = botocore.parsers.create_parser(models[service].metadata["protocol"])
+    parser = botocore.parsers.create_parser(protocol)
     raw = {
         "headers": botocore.awsrequest.HeadersDict(response.headers),
         "status_code": response.status,
@@ -229,7 +249,7 @@ def test_an_error_is_read_by_botocore_as_it_was_meant(service: str) -> None:
     }
     name = next(iter(models[service].operation_names))
     parsed = parser.parse(raw, models[service].operation_model(name).output_shape)
-    code = "AccessDenied" if service in {"sqs", "iam", "sts"} else "AccessDeniedException"
+    code = "AccessDenied" if service in {"sqs", "iam", "sts", "monitoring"} else "AccessDeniedException"
     assert parsed["Error"]["Code"] == code
     assert parsed["Error"]["Message"] == text
     assert parsed["ResponseMetadata"]["RequestId"] == "request-1"

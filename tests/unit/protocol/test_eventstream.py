@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.eventstream import EventStreamBuffer
 
-from noria.protocol.eventstream import encoded
+from noria.protocol.eventstream import encoded, initial_response
 
 
 def test_botocore_reads_what_is_written() -> None:
@@ -30,3 +30,21 @@ def test_botocore_reads_what_is_written() -> None:
 
 def test_a_stream_of_nothing_is_empty() -> None:
     assert encoded([]) == b""
+
+
+def test_a_json_services_stream_begins_and_fails_as_botocore_expects() -> None:
+    buffer = EventStreamBuffer()
+    failed = {"SessionTimeoutException": {"message": "over"}}
+    buffer.add_data(initial_response({}) + encoded([failed], {"SessionTimeoutException"}))
+    initial, exception = list(buffer)
+    assert initial.headers[":event-type"] == "initial-response"
+    assert initial.payload == b"{}"
+    assert exception.to_response_dict() == {
+        "status_code": 400,
+        "headers": {
+            ":content-type": "application/json",
+            ":exception-type": "SessionTimeoutException",
+            ":message-type": "exception",
+        },
+        "body": b'{"message":"over"}',
+    }

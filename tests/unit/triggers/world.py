@@ -7,6 +7,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from tests.support.metrics import FakeMetrics
+
 from noria.clock import ManualClock
 from noria.context import Principal, RequestContext, root_principal
 from noria.errors import AwsError
@@ -86,6 +88,7 @@ class World:
 
     def __init__(self, store: SqliteStore) -> None:
         self.clock = ManualClock()
+        self.metrics = FakeMetrics()
         self.store = store
         self.queue = FakeQueue(self.clock)
         self.handler: Handler = self.succeed
@@ -103,7 +106,7 @@ class World:
 
     def make_api(self) -> TriggersApi:
         """Another server over the same store."""
-        return TriggersApi(self.store.records, self, self, self, self.call, self.clock)
+        return TriggersApi(self.store.records, self, self, self, self.call, self.clock, self.metrics)
 
     @property
     def ctx(self) -> RequestContext:

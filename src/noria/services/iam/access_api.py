@@ -20,6 +20,7 @@ from noria.services.iam.sources import Source, holder_of, sources_of
 Answer = dict[str, Any]
 
 SERVICES = {
+    "cloudwatch": "Amazon CloudWatch",
     "iam": "AWS Identity and Access Management",
     "lambda": "AWS Lambda",
     "logs": "Amazon CloudWatch Logs",
@@ -27,6 +28,8 @@ SERVICES = {
     "sts": "AWS Security Token Service",
 }
 """Those that there are here: namespace → AWS's name."""
+SCOPES = {"cloudwatch": "monitoring"}
+"""What credential scopes call a service, where that is not its namespace."""
 
 JOBS_KEPT = 1000  # reports that can still be asked for; the oldest goes first
 
@@ -81,7 +84,9 @@ class AccessOperations:
             entities = await self._store.members(holder.account, holder.name)
         uses = []
         for entity in entities:
-            use = await self._last_used.of(holder.account, f"{entity.unique_id}/{service}")
+            use = await self._last_used.of(
+                holder.account, f"{entity.unique_id}/{SCOPES.get(service, service)}"
+            )
             if use is not None:
                 uses.append((use.time_s, entity.arn, use.region))
         shown: Answer = {

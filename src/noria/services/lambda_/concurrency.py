@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from noria.errors import AwsError
 from noria.services.lambda_ import errors
+from noria.services.lambda_.development import Development
 from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY
+from noria.services.lambda_.metrics import FunctionMetrics
 from noria.services.lambda_.models import Function, Reservations
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.recursion import is_loop
@@ -23,10 +26,19 @@ class Concurrency:
     """Every invocation of a function goes through `invoke`. What a function has reserved is its own, and is
     nobody else's meanwhile."""
 
-    def __init__(self, records: Records, functions: FunctionTable, pool: Pool) -> None:
+    def __init__(
+        self,
+        records: Records,
+        functions: FunctionTable,
+        pool: Pool,
+        development: Development,
+        metrics: FunctionMetrics,
+    ) -> None:
         self._functions = functions
         self._table = Table(records, "lambda-concurrency", Reservations)
         self._pool = pool
+        self._development = development
+        self._metrics = metrics
         self._running: Counter[str] = Counter()  # by the function's ARN, or account and region
 
     async def invoke(self, function: Function, work: Work) -> Outcome:
@@ -34,6 +46,19 @@ class Concurrency:
 
         Raises RecursiveInvocationException, TooManyRequestsException, or what the pool raises.
         """
+        try:
+            outcome = await self._invoke(function, work)
+        except AwsError as error:
+            if error.code == "TooManyRequestsException":
+                self._metrics.throttled(function, work.arn)
+            elif error.code == "RecursiveInvocationException":
+                self._metrics.put(function, work.arn, "RecursiveInvocationsDropped", 1)
+            raise
+        failed = bool(outcome.function_error)
+        self._metrics.invoked(function, work.arn, outcome.duration_ms, failed=failed)
+        return outcome
+
+    async def _invoke(self, function: Function, work: Work) -> Outcome:
         if is_loop(work.trace, function):
             latest = await self._functions.get(function.account, function.region, function.name)
             if latest is None or latest.shared.recursive_loop == "Terminate":
@@ -49,9 +74,13 @@ class Concurrency:
         if self._running[key] >= limit:
             raise errors.too_many_requests(reason)
         self._running[key] += 1
+        self._metrics.began(function, reserved=reserved is not None)
         try:
-            return await self._pool.invoke(function, work)
+            if self._development.is_idle:
+                return await self._pool.invoke(function, work)
+            return await self._development.invoke(function, work)
         finally:
+            self._metrics.ended(function, reserved=reserved is not None)
             self._running[key] -= 1
             if not self._running[key]:
                 del self._running[key]

@@ -20,7 +20,8 @@ from noria.services.lambda_.models import LATEST, Function, Shared
 from noria.services.lambda_.names import Reference
 from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.pool import Pool
-from noria.services.lambda_.runtimes import RUNTIMES, Runtimes
+from noria.services.lambda_.runtime_table import RUNTIMES
+from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.tables import Table
 
 log = logging.getLogger(__name__)
@@ -214,7 +215,8 @@ class Control:
             log.error("%s cannot be made ready", function.version_arn, exc_info=error)
             await self._settle(function, str(error))
             return
-        if await self._settle(function) and RUNTIMES[function.runtime]:  # else it was deleted meanwhile
+        is_python = RUNTIMES[function.runtime].language == "python"
+        if await self._settle(function) and is_python:  # else it was deleted meanwhile
             interpreter = self._runtimes.interpreter(function.runtime)
             self._packages.compile(function.code_sha256, interpreter.executable)
 
@@ -241,7 +243,7 @@ class Control:
                 return True
 
     async def _warm(self, runtime: str) -> None:
-        await self._runtimes.ready()
+        await self._runtimes.ready(runtime)
         await self._runtimes.template(runtime).ready()
 
     async def _retire(self, function: Function) -> None:

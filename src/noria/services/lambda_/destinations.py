@@ -79,8 +79,8 @@ class Destinations:
 
     async def send(
         self, function: Function, arn: str, body: str, attributes: dict[str, Any] | None = None
-    ) -> None:
-        """What cannot be delivered is lost, as on AWS, which counts it in a metric; we log it."""
+    ) -> bool:
+        """False where it could not be delivered: then it is lost, as on AWS."""
         try:
             principal = await self._principal(function)
             if principal is None:
@@ -98,6 +98,8 @@ class Destinations:
                 await self._call(principal, region, "lambda", "Invoke", params)
         except AwsError as error:
             log.warning("a record of %s did not reach its destination %s: %s", function.arn, arn, error)
+            return False
+        return True
 
 
 def _function_of(arn: str) -> Reference | None:

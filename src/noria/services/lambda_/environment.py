@@ -14,6 +14,7 @@ import msgspec
 
 from noria.clock import Clock
 from noria.services.lambda_ import invocation, log_lines
+from noria.services.lambda_.interpreters import Interpreter
 from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import (
     INIT_TIMEOUT_S,
@@ -26,8 +27,8 @@ from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
+from noria.services.lambda_.programs import programs, search_path
 from noria.services.lambda_.recursion import next_header
-from noria.services.lambda_.runtimes import RUNTIMES, Interpreter
 from noria.services.lambda_.sandbox import namespaces
 from noria.services.lambda_.template import Template
 from noria.services.ports import RoleSession
@@ -93,6 +94,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     }
     defaults = {  # the function's own variables may take the place of these
         "AWS_ENDPOINT_URL": site.endpoint_url,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # it would make ``stream-127.0.0.1`` of the endpoint
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "PWD": task_root,
         "SHLVL": "0",
@@ -102,13 +104,13 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "TZ": ":UTC",
         "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:{layers}/bin",
         "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{layers}/lib",
-        "PYTHONPATH": runtime_dir,
+        **search_path(function.runtime, task_root, layers, runtime_dir),
     }
     return {
         "task_root": str(site.task_root),
         "layers_root": str(site.layers_root or ""),
         "layers": layers,
-        "brings_runtime": RUNTIMES[function.runtime] is None,
+        "programs": programs(function, site.interpreter, task_root, layers, runtime_dir, bin_dir),
         "temporary": temporary,
         "temporary_bytes": function.ephemeral_storage_mb * MIB,
         "open_files": OPEN_FILES,
@@ -142,6 +144,12 @@ class Environment:
     @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.is_alive
+
+    @property
+    def pid(self) -> int | None:
+        """Of its first process, once there is one."""
+        process = self._process
+        return process.pid.result() if process is not None and process.pid.done() else None
 
     async def invoke(self, work: Work) -> Outcome:
         """Handle one invocation; the environment may have ended afterwards (`is_alive`).
@@ -266,6 +274,7 @@ class Environment:
         failure: Failure | None = None,
     ) -> Outcome:
         self._drain()
+        outcome.duration_ms = duration_s * 1000
         if failure is not None and failure.log_text:
             self.log.write(failure.log_text)
         self.log.write(log_lines.end(work.request_id))
@@ -273,7 +282,7 @@ class Environment:
         self.log.write(
             log_lines.report(
                 work.request_id,
-                duration_s * 1000,
+                outcome.duration_ms,
                 self.site.function.memory_size_mb,
                 memory_mb,
                 init_ms,

@@ -24,11 +24,14 @@ class Work(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """payload: the handler's answer, or with function_error the error document. tail: of its log."""
+    """payload: the handler's answer, or with function_error the error document. tail: of its log.
+    duration_ms: as REPORT has it, without the initialisation.
+    """
 
     payload: bytes
     function_error: str = ""
     tail: bytes = b""
+    duration_ms: float = 0.0
 
 
 class Failure(msgspec.Struct, frozen=True):

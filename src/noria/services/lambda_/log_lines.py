@@ -13,7 +13,7 @@ def init_start(runtime: str, interpreter: str) -> str:
 
 
 def nearest_runtime(runtime: str, interpreter: str, why: str) -> str:
-    return f"NORIA Python {interpreter} runs {runtime}: {why}\n"
+    return f"NORIA {interpreter} runs {runtime}: {why}\n"
 
 
 def init_report(duration_ms: float, phase: str, status: str, error_type: str) -> str:

@@ -141,7 +141,9 @@ class PackageStore:
         (final / "unpacked").write_text(self._boot)
 
     async def task_root(self, sha256: str) -> Path:
-        """The unpacked package of a function that there is."""
+        """The unpacked package of a function that there is; a folder's path stands for itself (`folders`)."""
+        if sha256.startswith("/"):
+            return Path(sha256)
         final = self._directory / sha256
         if sha256 not in self._unpacked:
             async with self._lock(sha256):

@@ -235,6 +235,11 @@ class Pool:
     def environments_of(self, function_arn: str) -> int:
         return sum(len(f.idle) + len(f.busy) for (arn, _), f in self._fleets.items() if arn == function_arn)
 
+    def running_pids(self, function: Function) -> list[int]:
+        """The first processes of this build's environments that handle an invocation."""
+        fleet = self._fleets.get((function.arn, function.build_id))
+        return [each.pid for each in fleet.busy if each.pid is not None] if fleet else []
+
     def has_room(self) -> bool:
         """Whether a quarter of all that may run at once does not; who asks leaves it to others."""
         return self._running < 3 * min(self._machine_environments, ACCOUNT_CONCURRENCY) // 4

@@ -92,11 +92,20 @@ def owns_connection(pid: int, peer: tuple[str, int], server: tuple[str, int], li
 
     The kernel's table of connections names the socket; the processes' descriptors say who holds it.
     """
+    return _is_held(descendants(pid, limit), peer, server)
+
+
+def belongs_to_child(pid: int, peer: tuple[str, int], server: tuple[str, int]) -> bool:
+    """As `owns_connection`, of all that came of `pid`, itself left out."""
+    return _is_held(descendants(pid, sys.maxsize)[1:], peer, server)
+
+
+def _is_held(pids: list[int], peer: tuple[str, int], server: tuple[str, int]) -> bool:
     inode = _socket_inode(peer, server)
     if inode is None:
         return False
     wanted = f"socket:[{inode}]"
-    return any(_holds(each, wanted) for each in descendants(pid, limit))
+    return any(_holds(pid, wanted) for pid in pids)
 
 
 def _socket_inode(local: tuple[str, int], remote: tuple[str, int]) -> str | None:

@@ -9,6 +9,7 @@ of its own, and the check has to come before the first byte is read.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -105,6 +106,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._header_bytes = 0
         self._error_type = ""
+        self._error_body = b""
         self._body = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -144,6 +146,7 @@ class _Connection(asyncio.Protocol):
         self._url = b""
         self._header_bytes = 0
         self._error_type = ""
+        self._error_body = b""
         self._body = bytearray()
 
     def on_url(self, url: bytes) -> None:
@@ -155,6 +158,8 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
         if name.lower() == b"lambda-runtime-function-error-type":
             self._error_type = value.decode("latin-1")
+        if name.lower() == b"lambda-runtime-function-error-body":
+            self._error_body = value
         if name.lower() == b"expect":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -178,7 +183,10 @@ class _Connection(asyncio.Protocol):
 
     def _invocation(self, path: str) -> None:
         request_id, _, what = path.partition("/")
-        if what == "response":
+        if what == "response" and self._error_type:  # in the trailers of a stream, which was cut short
+            too_large = False
+            known = self._runtime.answered(request_id, self._stream_error(), self._error_type)
+        elif what == "response":
             too_large = len(self._body) > RESPONSE_BYTES
             known = self._runtime.answered(request_id, bytes(self._body), None)
         elif what == "error":
@@ -195,6 +203,12 @@ class _Connection(asyncio.Protocol):
             self._send(b"413 Request Entity Too Large", body)
         else:
             self._send(b"202 Accepted", ACCEPTED)
+
+    def _stream_error(self) -> bytes:
+        try:
+            return base64.b64decode(self._error_body, validate=True)
+        except ValueError:
+            return b"{}"
 
     def _send_event(self, headers: Sequence[tuple[str, str]], event: bytes) -> None:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)

@@ -1,71 +1,43 @@
-"""The runtimes that functions may name, and the interpreters of this machine that run them.
+"""Which interpreter of this machine runs which runtime.
 
-A runtime is a row of `RUNTIMES`. Noria's own interpreter has awslambdaric and boto3 installed. Another one is
-usable once `install` has put them into the cache directory, for that version: the user does so, or the server
-in the background, when the first function names the runtime.
+Noria's own interpreter has awslambdaric and boto3 installed. Another Python is usable once
+`libraries.install` has put them into the cache directory, for that version: the user does so, or the server
+in the background, when the first function names the runtime. A Node.js is usable as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 
-from noria.config import IsolationMode, cache_dir
+from noria.config import IsolationMode
+from noria.services.lambda_ import errors
+from noria.services.lambda_.interpreters import (
+    OWN,
+    Interpreter,
+    are_libraries_installed,
+    find_interpreter,
+    find_nodes,
+    libraries_dir,
+    own_interpreter,
+)
 from noria.services.lambda_.isolation import Isolation, find_isolation
+from noria.services.lambda_.libraries import InstallError, install, not_here
+from noria.services.lambda_.runtime_table import RUNTIMES, Runtime
 from noria.services.lambda_.template import Template
 
 log = logging.getLogger(__name__)
 
-Version = tuple[int, int]
 Installer = Callable[[str], Awaitable[Path]]
+Found = tuple[str, tuple[int, int, int]]
 
-RUNTIMES: dict[str, Version | None] = {f"python3.{minor}": (3, minor) for minor in range(9, 15)}
-RUNTIMES["provided.al2023"] = None  # the package brings its own: an executable named bootstrap
-OWN: Version = sys.version_info[:2]
-LIBRARIES = ("awslambdaric", "boto3")  # what AWS's managed Python runtimes offer
-PROBE_TIMEOUT_S = 10.0
-INSTALL_TIMEOUT_S = 600.0  # of the user's command
-WAITED_FOR_S = 120.0  # of the server's: functions are Pending meanwhile
+OWN_RUNTIME = Runtime("python", OWN)
+WAITED_FOR_S = 120.0  # of the server's installations: functions are Pending meanwhile
 ERROR_CHARS = 300  # of what pip says, where it goes into a function's log
-PROBE = "import sys, json; print(json.dumps([sys.executable, list(sys.version_info[:3])]))"
-
-# What AWS answers for a runtime that it does not have; the list is its own, in its order.
-UNKNOWN_RUNTIME = (
-    "Value {} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs20.x, "
-    "python3.14, provided.al2023, python3.12, python3.13, nodejs24.x, nodejs22.x, java25, python3.10, "
-    "python3.11, java21, ruby3.3, ruby3.4, ruby3.2, python3.8, python3.9, java17, nodejs16.x, dotnet10, "
-    "dotnet8, java11, dotnet6, nodejs18.x, provided.al2, java8.al2] or be a valid ARN"
-)
-AWS_RUNTIMES = frozenset(
-    UNKNOWN_RUNTIME[UNKNOWN_RUNTIME.index("[") + 1 : UNKNOWN_RUNTIME.index("]")].split(", ")
-)
-
-
-class InstallError(Exception):
-    """A runtime cannot be installed; the text is for the user."""
-
-
-class Interpreter(msgspec.Struct, frozen=True):
-    """A Python that can run functions. libraries: the directory that holds awslambdaric for it."""
-
-    executable: str
-    version: tuple[int, int, int]
-    libraries: str
-
-    @property
-    def text(self) -> str:
-        return ".".join(map(str, self.version))
 
 
 class RuntimeReport(msgspec.Struct, frozen=True):
@@ -77,101 +49,6 @@ class RuntimeReport(msgspec.Struct, frozen=True):
     executable: str
     exact: bool
     note: str
-
-
-def own_interpreter() -> Interpreter:
-    import awslambdaric
-
-    libraries = str(Path(awslambdaric.__file__).parents[1])
-    return Interpreter(sys.executable, sys.version_info[:3], libraries)
-
-
-def libraries_dir(version: Version) -> Path:
-    return cache_dir() / "runtimes" / f"python{version[0]}.{version[1]}"
-
-
-def _installed(version: Version) -> bool:
-    return (libraries_dir(version) / "awslambdaric").is_dir()
-
-
-def _candidates(version: Version) -> list[str]:
-    name = f"python{version[0]}.{version[1]}"
-    found = [shutil.which(name, path=folder) for folder in os.get_exec_path()]
-    pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser() / "versions"
-    found += sorted((str(path) for path in pyenv.glob(f"*/bin/{name}")), reverse=True)
-    return list(dict.fromkeys(path for path in found if path))
-
-
-def find_interpreter(version: Version) -> tuple[str, tuple[int, int, int]] | None:
-    """A Python of this version that really starts (a shim of pyenv may not): its path and full version."""
-    for candidate in _candidates(version):
-        try:
-            probe = subprocess.run(
-                [candidate, "-I", "-c", PROBE],
-                capture_output=True,
-                timeout=PROBE_TIMEOUT_S,
-                check=True,
-                cwd="/",
-            )
-            executable, found = msgspec.json.decode(probe.stdout, type=tuple[str, tuple[int, int, int]])
-        except (OSError, subprocess.SubprocessError, msgspec.MsgspecError):
-            continue
-        if found[:2] == version:
-            return executable, found
-    return None
-
-
-async def install(version: str, timeout_s: float = INSTALL_TIMEOUT_S) -> Path:
-    """Put awslambdaric and boto3 where functions of e.g. "3.12" find them. Raises InstallError.
-
-    Takes a download, if pip has not cached it.
-    """
-    wanted = RUNTIMES.get(f"python{version}")
-    if wanted is None:
-        raise InstallError(f"there is no runtime python{version}; there are {', '.join(RUNTIMES)}")
-    found = await asyncio.to_thread(find_interpreter, wanted)
-    if found is None:
-        raise InstallError(not_here(version))
-    final = libraries_dir(wanted)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=final.parent, prefix=".", ignore_cleanup_errors=True) as scratch:
-        new = Path(scratch) / "new"
-        await _pip_install(found[0], new, timeout_s)
-        if final.exists():
-            final.rename(Path(scratch) / "old")
-        new.rename(final)
-    return final
-
-
-def not_here(version: str) -> str:
-    return f"no Python {version} on this machine: neither on the PATH nor among pyenv's versions"
-
-
-async def _pip_install(executable: str, target: Path, timeout_s: float) -> None:
-    options = ("--disable-pip-version-check", "--no-input", "--quiet", "--target", str(target))
-    try:
-        pip = await asyncio.create_subprocess_exec(
-            executable,
-            *("-m", "pip", "install", *options, *LIBRARIES),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # what it builds is ended with it
-        )
-    except OSError as error:
-        raise InstallError(f"pip could not install them: {error}") from error
-    try:
-        async with asyncio.timeout(timeout_s):
-            _, said = await pip.communicate()
-    except TimeoutError as error:
-        raise InstallError(f"pip could not install them within {timeout_s:.0f} s") from error
-    finally:
-        if pip.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pip.pid, signal.SIGKILL)
-            await pip.wait()
-    if pip.returncode:
-        raise InstallError(f"pip could not install them:\n{said.decode(errors='replace').strip()}")
 
 
 async def _install_soon(version: str) -> Path:
@@ -186,12 +63,13 @@ class Runtimes:
         self._wanted = isolation
         self._installer = installer
         self._isolation: Isolation | None = None
-        self._interpreters: dict[Version, Interpreter] = {OWN: own_interpreter()}
+        self._interpreters: dict[Runtime, Interpreter] = {OWN_RUNTIME: own_interpreter()}
         self._templates: dict[Interpreter, Template] = {}
         self._discovery: asyncio.Task[None] | None = None
-        self._lookups: dict[Version, asyncio.Task[tuple[str, tuple[int, int, int]] | None]] = {}
-        self._preparations: dict[Version, asyncio.Task[None]] = {}
-        self._failures: dict[Version, str] = {}
+        self._lookups: dict[Runtime, asyncio.Task[Found | None]] = {}
+        self._nodes: asyncio.Task[None] | None = None
+        self._preparations: dict[Runtime, asyncio.Task[None]] = {}
+        self._failures: dict[Runtime, str] = {}
 
     async def start(self) -> None:
         """Raises IsolationError where a mode of isolation was asked for that is not possible."""
@@ -199,10 +77,14 @@ class Runtimes:
         if self._wanted != "auto":
             await self.ready()
 
-    async def ready(self) -> None:
-        """Return once the machine has been looked through."""
+    async def ready(self, runtime: str = "") -> None:
+        """Return once the machine has been looked through, as far as the runtime needs it."""
         assert self._discovery is not None
         await asyncio.shield(self._discovery)
+        if runtime and RUNTIMES[runtime].language == "nodejs":
+            if self._nodes is None:
+                self._nodes = asyncio.create_task(self._discover_nodes())
+            await asyncio.shield(self._nodes)
 
     @property
     def isolation(self) -> Isolation:
@@ -212,114 +94,130 @@ class Runtimes:
 
     async def _discover(self) -> None:
         self._isolation = await find_isolation(self._wanted)
-        for version in RUNTIMES.values():
-            if version is not None and version != OWN and _installed(version):
-                await self._use(version)
+        for runtime in RUNTIMES.values():
+            if _needs_libraries(runtime) and are_libraries_installed(runtime.version):
+                await self._use(runtime)
 
-    async def _use(self, version: Version) -> None:
+    async def _discover_nodes(self) -> None:
+        for major, node in (await asyncio.to_thread(find_nodes)).items():
+            self._interpreters[Runtime("nodejs", (major,))] = node
+
+    async def _use(self, runtime: Runtime) -> None:
         """Its libraries are there."""
-        found = await self._find(version)
+        found = await self._find(runtime)
         if found is not None:
-            self._interpreters[version] = Interpreter(*found, str(libraries_dir(version)))
+            self._interpreters[runtime] = Interpreter(*found, str(libraries_dir(runtime.version)))
 
-    async def _find(self, version: Version) -> tuple[str, tuple[int, int, int]] | None:
-        """This machine's interpreter of a version, with libraries or without; looked for once."""
-        if version not in self._lookups:
-            self._lookups[version] = asyncio.create_task(asyncio.to_thread(find_interpreter, version))
-        return await asyncio.shield(self._lookups[version])
+    async def _find(self, runtime: Runtime) -> Found | None:
+        """This machine's Python of a version, with libraries or without; looked for once."""
+        if runtime not in self._lookups:
+            search = asyncio.to_thread(find_interpreter, runtime.version)
+            self._lookups[runtime] = asyncio.create_task(search)
+        return await asyncio.shield(self._lookups[runtime])
 
-    async def is_here(self, runtime: str) -> bool:
+    async def is_here(self, name: str) -> bool:
         """Whether the machine has the runtime's own interpreter."""
-        await self.ready()
-        version = RUNTIMES[runtime]
-        return version is None or self.is_exact(runtime) or await self._find(version) is not None
+        await self.ready(name)
+        runtime = RUNTIMES[name]
+        return self.is_exact(name) or (_needs_libraries(runtime) and await self._find(runtime) is not None)
 
-    async def prepare(self, runtime: str) -> None:
+    async def can_run(self, name: str) -> bool:
+        """Whether there is an interpreter for it, be it the nearest."""
+        await self.ready(name)
+        return self._nearest(RUNTIMES[name]) is not None
+
+    async def prepare(self, name: str) -> None:
         """Make the runtime's own interpreter usable, if the machine has it: install its libraries, once.
 
         However that ends, `interpreter` runs the runtime then, and `note` says why it is another one.
         """
-        await self.ready()
-        version = RUNTIMES[runtime]
-        if version is None or version in self._interpreters:
+        await self.ready(name)
+        runtime = RUNTIMES[name]
+        if self.is_exact(name) or not _needs_libraries(runtime):
             return
-        if version not in self._preparations:
-            self._preparations[version] = asyncio.create_task(self._prepare(version))
-        await asyncio.shield(self._preparations[version])
-        if version in self._failures and _installed(version):  # by the user, since
-            await self._use(version)
+        if runtime not in self._preparations:
+            self._preparations[runtime] = asyncio.create_task(self._prepare(runtime))
+        await asyncio.shield(self._preparations[runtime])
+        if runtime in self._failures and are_libraries_installed(runtime.version):  # by the user, since
+            await self._use(runtime)
 
-    async def prepared(self, runtime: str) -> None:
+    async def prepared(self, name: str) -> None:
         """Return once nothing is being installed for the runtime."""
-        await self.ready()
-        version = RUNTIMES[runtime]
-        if version is not None and (preparation := self._preparations.get(version)) is not None:
+        await self.ready(name)
+        if (preparation := self._preparations.get(RUNTIMES[name])) is not None:
             await asyncio.wait([preparation])
 
-    async def _prepare(self, version: Version) -> None:
-        if await self._find(version) is None:
+    async def _prepare(self, runtime: Runtime) -> None:
+        if await self._find(runtime) is None:
             return
-        text = f"3.{version[1]}"
+        text = f"3.{runtime.version[1]}"
         log.info("the libraries of python%s are being installed", text)
         try:
             await self._installer(text)
         except (InstallError, OSError) as error:
             said = " ".join(str(error).split())[:ERROR_CHARS]
-            self._failures[version] = (
+            self._failures[runtime] = (
                 f"python{text} is on this machine, but its libraries could not be installed: {said};"
                 f" noria runtimes install {text}"
             )
-            log.warning("%s", self._failures[version])
+            log.warning("%s", self._failures[runtime])
         else:
-            await self._use(version)
+            await self._use(runtime)
 
-    async def note(self, runtime: str) -> str:
+    async def note(self, name: str) -> str:
         """Why another interpreter runs the runtime; "" where its own does."""
-        version = RUNTIMES[runtime]
-        if version is None or self.is_exact(runtime):
+        await self.ready(name)
+        runtime = RUNTIMES[name]
+        if self.is_exact(name):
             return ""
-        text = f"3.{version[1]}"
-        if version in self._failures:
-            return self._failures[version]
-        if await self._find(version) is None:
-            return not_here(text)
-        return f"python{text} is on this machine; its libraries are installed with the first function"
+        if runtime in self._failures:
+            return self._failures[runtime]
+        if runtime.language != "python" or await self._find(runtime) is None:
+            return not_here(runtime)
+        return f"{name} is on this machine; its libraries are installed with the first function"
 
-    def is_exact(self, runtime: str) -> bool:
-        version = RUNTIMES[runtime]
-        return version is None or version in self._interpreters
+    def is_exact(self, name: str) -> bool:
+        runtime = RUNTIMES[name]
+        return not runtime.language or runtime in self._interpreters
 
-    def interpreter(self, runtime: str) -> Interpreter:
-        """Of the runtime's own version, else of the nearest, of two that are as near the newer.
+    def _nearest(self, runtime: Runtime) -> Interpreter | None:
+        """Of the runtime's own version, else of the nearest, of two that are as near the newer."""
+        wanted = runtime if runtime.language else OWN_RUNTIME
+        number = wanted.version[-1]
+        found = [each for each in self._interpreters if each.language == wanted.language]
+        found.sort(key=lambda each: (abs(each.version[-1] - number), -each.version[-1]))
+        return self._interpreters[found[0]] if found else None
 
-        Where the package brings its own runtime: the one whose template starts it.
+    def interpreter(self, name: str) -> Interpreter:
+        """What runs the runtime. Where the package brings its own: the one whose template starts it.
+
+        Raises ServiceException where there is none any more.
         """
-        major, minor = RUNTIMES[runtime] or OWN
-        nearest = min(self._interpreters, key=lambda version: (abs(version[1] - minor), -version[1]))
-        return self._interpreters[nearest if nearest[0] == major else OWN]
+        found = self._nearest(RUNTIMES[name])
+        if found is None:
+            raise errors.environment_failed(not_here(RUNTIMES[name]))
+        return found
 
-    def template(self, runtime: str) -> Template:
+    def template(self, name: str) -> Template:
         """The running template for a runtime."""
-        interpreter = self.interpreter(runtime)
+        interpreter = self.interpreter(name)
         template = self._templates.get(interpreter)
         if template is None:
-            template = self._templates[interpreter] = Template(
-                interpreter.executable, interpreter.libraries, self.isolation.mode
-            )
+            template = self._templates[interpreter] = Template(interpreter, self.isolation.mode)
         if not template.is_running:
             template.start()
         return template
 
     async def report(self) -> list[RuntimeReport]:
-        await self.ready()
         rows = []
-        for runtime, version in RUNTIMES.items():
-            if version is None:
-                rows.append(RuntimeReport(runtime, "", "the package's bootstrap", True, ""))
+        for name, runtime in RUNTIMES.items():
+            if not runtime.language:
+                rows.append(RuntimeReport(name, "", "the package's bootstrap", True, ""))
                 continue
-            used = self.interpreter(runtime)
-            exact, note = self.is_exact(runtime), await self.note(runtime)
-            rows.append(RuntimeReport(runtime, used.text, used.executable, exact, note))
+            exact, note = await self.is_here(name) and self.is_exact(name), await self.note(name)
+            used = self._nearest(runtime)
+            text, executable = (used.text, used.executable) if used else ("", "")
+            rows.append(RuntimeReport(name, text, executable, exact, note))
         return rows
 
     async def stop_preparing(self) -> None:
@@ -331,8 +229,12 @@ class Runtimes:
 
     async def stop(self) -> None:
         await self.stop_preparing()
-        for task in (self._discovery, *self._lookups.values()):
+        for task in (self._discovery, self._nodes, *self._lookups.values()):
             if task is not None:
                 task.cancel()
         await asyncio.gather(*(template.close() for template in self._templates.values()))
         self._templates.clear()
+
+
+def _needs_libraries(runtime: Runtime) -> bool:
+    return runtime.language == "python" and runtime != OWN_RUNTIME

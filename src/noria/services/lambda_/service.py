@@ -14,12 +14,14 @@ from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.concurrency_api import ConcurrencyApi
 from noria.services.lambda_.control import Control
 from noria.services.lambda_.core import Core
+from noria.services.lambda_.development import Development
 from noria.services.lambda_.downloads import PREFIX as DOWNLOADS
 from noria.services.lambda_.event_config_api import EventConfigApi
 from noria.services.lambda_.invoke_api import InvokeApi
 from noria.services.lambda_.invoker import InvokableFunctions
 from noria.services.lambda_.layer_api import LayerApi
 from noria.services.lambda_.limits import STOP_GRACE_S
+from noria.services.lambda_.metrics import FunctionMetrics
 from noria.services.lambda_.policy_api import PolicyApi
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.settings_api import SettingsApi
@@ -27,7 +29,7 @@ from noria.services.lambda_.tag_api import FunctionTags, TagApi
 from noria.services.lambda_.url_api import UrlApi
 from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
 from noria.services.lambda_.version_api import VersionApi
-from noria.services.ports import Caller, LogSink, Permissions, Roles, TaggedResources
+from noria.services.ports import Caller, LogSink, MetricSink, Permissions, Roles, TaggedResources
 from noria.store.base import Store
 
 APIS = (
@@ -46,8 +48,10 @@ APIS = (
 
 class LambdaService:
     """apis: what has the operations. functions: what the trigger and `noria status` see of them.
+    development: what the owner does with them.
 
     taggable: resources with tags by their type in ARNs; others than Lambda's own are added by `app`.
+    metrics: what is counted of functions.
     """
 
     def __init__(
@@ -61,8 +65,10 @@ class LambdaService:
         call: Caller,
         authenticate: Authenticate,
         endpoint_url: Callable[[], str],
+        metrics: MetricSink,
     ) -> None:
         """endpoint_url: gives the server's own URL, which functions get as AWS_ENDPOINT_URL."""
+        self.metrics = FunctionMetrics(metrics)
         self._core = core = Core(store, settings, clock, roles, permissions, call)
         scratch = settings.data_dir / "tmp"
         builder = Builder(clock, roles, logs, core.runtimes, core.packages, endpoint_url, scratch)
@@ -76,8 +82,9 @@ class LambdaService:
             self._pool,
             clock,
         )
-        concurrency = Concurrency(store.records, core.functions, self._pool)
-        self._events = AsyncInvoker(core, concurrency)
+        self.development = Development(core, self._pool)
+        concurrency = Concurrency(store.records, core.functions, self._pool, self.development, self.metrics)
+        self._events = AsyncInvoker(core, concurrency, self.metrics)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self._urls = Urls(core, concurrency, authenticate)
         self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
@@ -113,7 +120,9 @@ class LambdaService:
         """Running invocations finish, for a while; then nothing of any function is left running."""
         self._events.stop_taking()
         await self._core.runtimes.stop_preparing()  # what waits for libraries would wait for long
+        self.development.end()
         await self._pool.stop(STOP_GRACE_S)
+        await self.development.stop()
         await self._events.stop()
         await self._control.stop()
         await self._core.runtimes.stop()

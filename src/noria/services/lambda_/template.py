@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from noria.services.lambda_ import errors
+from noria.services.lambda_.interpreters import Interpreter
 from noria.services.lambda_.sandbox import kernel, orphans
 
 log = logging.getLogger(__name__)
@@ -36,10 +38,10 @@ class _Fork(msgspec.Struct):
 class Template:
     """One template process. Forks are one at a time, so that a message always fits into the socket."""
 
-    def __init__(self, executable: str, libraries: str, mode: str) -> None:
-        """mode: of isolation, see `sandbox.confine`."""
-        self._executable = executable
-        self._libraries = libraries
+    def __init__(self, interpreter: Interpreter, mode: str) -> None:
+        """mode: of isolation, see `sandbox.confine`. What is no Python, forks of our own one execute."""
+        self._executable = sys.executable if interpreter.home else interpreter.executable
+        self._interpreter = interpreter
         self._mode = mode
         self._forking = asyncio.Lock()
         self._fork: _Fork | None = None
@@ -62,7 +64,7 @@ class Template:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [self._executable, "-S", str(SCRIPT), str(theirs.fileno()), self._libraries, self._mode],
+                [self._executable, "-S", str(SCRIPT), str(theirs.fileno()), *self._arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -75,13 +77,16 @@ class Template:
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)
 
+    def _arguments(self) -> list[str]:
+        return [self._interpreter.libraries, self._mode, self._interpreter.home]
+
     async def ready(self) -> None:
         """Return once it can fork at once, or will not."""
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await self._ready.wait()
         except TimeoutError:
-            log.warning("the template process of %s is slow to start", self._executable)
+            log.warning("the template process of %s is slow to start", self._interpreter.executable)
 
     async def fork(self, spec: dict[str, Any], output_fd: int, on_exit: Callable[[int], None]) -> int:
         """Fork an environment; its process's number. on_exit: called once, with the wait status.

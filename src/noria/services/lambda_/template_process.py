@@ -1,7 +1,8 @@
 """The template of a runtime: a process that has awslambdaric imported and forks execution environments.
 
 A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, of Noria only `sandbox`), with
-``python -S template_process.py FD LIBRARIES MODE``. MODE: of isolation, see `sandbox.confine`. FD: a stream
+``python -S template_process.py FD LIBRARIES MODE HOME``. MODE: of isolation, see `sandbox.confine`. HOME: the
+prefix of another interpreter, which environments execute; "" where this one goes on in them. FD: a stream
 socket to the server; each message is a line of JSON. To here: ``{"fork": {…}, "id": n}`` with the write end
 of the output pipe, and ``{"kill": pid}``. From here: ``{"ready": true}`` at first, ``{"pid": pid, "id": n}``
 or ``{"error": text, "id": n}`` to each fork, and, once nothing is left of an environment, ``{"exit": pid,
@@ -29,16 +30,18 @@ sys.path[0] = str(Path(__file__).parents[3])
 from noria.services.lambda_.sandbox import confine, kernel, namespaces, orphans  # noqa: E402
 
 MESSAGE_BYTES = 1 << 20
+LOG_FD = 3  # for framed log records
 
 
 class Template:
     """The loop of the template; `run` returns in each forked child, with what it was asked to be."""
 
-    def __init__(self, control: socket.socket, mode: str, libraries: str) -> None:
+    def __init__(self, control: socket.socket, mode: str, libraries: str, home: str) -> None:
         self.control = control
         self.mode = mode
         self.libraries = libraries
-        self.root = namespaces.Root(libraries) if mode == confine.NAMESPACES else None
+        self.home = home or namespaces.interpreter_home()
+        self.root = namespaces.Root(libraries, self.home) if mode == confine.NAMESPACES else None
         self.self_fd = os.pidfd_open(os.getpid()) if kernel.LINUX else -1  # readable once this process ended
         self.environments: dict[int, int] = {}  # pid → its number, by which its processes are known
         self.endings: dict[int, namespaces.Ending] = {}
@@ -117,7 +120,7 @@ class Template:
         os.umask(0o022)
         for fd in (1, 2):
             os.dup2(output, fd)
-        log = os.dup2(output, 3, inheritable=False)  # awslambdaric frames its log records on it
+        os.dup2(output, LOG_FD, inheritable=False)
         orphans.mark(number)
         if self.root:
             self.root.enter(spec, number)
@@ -125,12 +128,12 @@ class Template:
         kernel.process_control(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # likewise forgotten then
         if self.self_fd >= 0 and select.select([self.self_fd], [], [], 0)[0]:
             os._exit(1)  # the template died before that
-        os.closerange(log + 1, 1024)  # the template's few
-        confine.confine(self.mode, spec, self.libraries)
+        os.closerange(LOG_FD + 1, 1024)  # the template's few
+        confine.confine(self.mode, spec, self.libraries, self.home)
         if ending:
             pid = os.fork()
             if pid:
-                os.closerange(1, log + 1)
+                os.closerange(1, LOG_FD + 1)
                 ending.wait_for(pid)
             os.setsid()
 
@@ -185,10 +188,10 @@ def start(spec: dict[str, Any], in_namespaces: bool) -> None:
         sys.executable = f"{namespaces.INTERPRETER_DIR}/bin/{os.path.basename(sys.executable)}"
     os.environ.clear()
     os.environ.update(spec["environment"])
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = "3"
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(LOG_FD)
     os.chdir(task_root)
-    if spec["brings_runtime"]:
-        execute_bootstrap([f"{root}/bootstrap" for root in (task_root, spec["layers"])])
+    if spec["programs"]:
+        execute(spec["programs"])
     layers = f"{spec['layers']}/python"
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     if os.path.isdir(layers):
@@ -198,12 +201,14 @@ def start(spec: dict[str, Any], in_namespaces: bool) -> None:
     sys.argv = ["bootstrap.py", spec["environment"]["_HANDLER"]]
 
 
-def execute_bootstrap(paths: list[str]) -> NoReturn:
-    """The first one there is, as AWS looks for it."""
-    for path in paths:
-        if os.path.exists(path):
-            os.execve(path, [path], os.environ)
-    print(f"Couldn't find valid bootstrap(s): [{' '.join(paths)}]", file=sys.stderr)
+def execute(programs: list[list[str]]) -> NoReturn:
+    """The first one there is, as AWS looks for a bootstrap."""
+    os.set_inheritable(LOG_FD, True)
+    for program in programs:
+        if os.path.exists(program[0]):
+            os.execve(program[0], program, os.environ)
+    paths = " ".join(program[0] for program in programs)
+    print(f"Couldn't find valid bootstrap(s): [{paths}]", file=sys.stderr)
     os._exit(1)
 
 
@@ -236,15 +241,16 @@ def handle_invocations() -> None:
     main(sys.argv)
 
 
-def main(control_fd: int, libraries: str, mode: str) -> None:
+def main(control_fd: int, libraries: str, mode: str, home: str) -> None:
     kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    template = Template(socket.socket(fileno=control_fd), mode, libraries)
-    preload(namespaces.RUNTIME_DIR if template.root else libraries)
+    template = Template(socket.socket(fileno=control_fd), mode, libraries, home)
+    if not home:
+        preload(namespaces.RUNTIME_DIR if template.root else libraries)
     gc.collect()
     gc.freeze()
     start(template.run(), in_namespaces=template.root is not None)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), *sys.argv[2:])
     handle_invocations()

@@ -9,6 +9,7 @@ from noria.context import RequestContext
 from noria.services.logs import errors, limits, models
 from noria.services.logs.batch import accept, check
 from noria.services.logs.core import LogsCore
+from noria.services.logs.feed import GroupName
 from noria.services.logs.patterns import compile_pattern
 from noria.store.log_events import END, LogEvent, LogGroup, Position
 
@@ -33,8 +34,10 @@ class EventOperations(LogsCore):
         stream = await self._stream(group, log_stream_name)
         settings = await self._settings.get(ctx.account, ctx.region, group)
         accepted, rejected = accept(batch, now_ms, settings.retention_ms)
-        if accepted and not await self._intake.append(stream.id, accepted, now_ms):
-            raise errors.no_such_stream()
+        if accepted:
+            name = GroupName(ctx.account, ctx.region, group.name)
+            if not await self._intake.append(name, stream.name, stream.id, accepted, now_ms):
+                raise errors.no_such_stream()
         stream = await self._stream(group, log_stream_name)
         return {"nextSequenceToken": models.sequence_token(stream), "rejectedLogEventsInfo": rejected}
 

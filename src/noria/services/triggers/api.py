@@ -12,12 +12,13 @@ import msgspec
 
 from noria.clock import Clock
 from noria.context import RequestContext
-from noria.services.ports import Caller, Functions, Permissions, Roles
+from noria.services.ports import Caller, Functions, MetricSink, Permissions, Roles
 from noria.services.triggers import errors, limits
 from noria.services.triggers.checks import Checks, check_options, pollers_of
 from noria.services.triggers.filters import patterns_of
 from noria.services.triggers.fleet import Fleet
 from noria.services.triggers.mapping import Mapping, MappingTable
+from noria.services.triggers.metrics import metrics_of
 from noria.services.triggers.names import function_arn, name_of, parse_queue
 from noria.services.triggers.source import Surroundings
 from noria.services.triggers.tagging import MappingTags
@@ -37,10 +38,11 @@ class TriggersApi:
         permissions: Permissions,
         caller: Caller,
         clock: Clock,
+        metrics: MetricSink,
     ) -> None:
         self._mappings = MappingTable(records)
         self._checks = Checks(functions, roles, permissions, caller)
-        self._fleet = Fleet(Surroundings(functions, roles, caller, clock))
+        self._fleet = Fleet(Surroundings(functions, roles, caller, clock, metrics))
         self._clock = clock
         self._changing = asyncio.Lock()  # a queue and a function have one mapping, also when two ask at once
         self.tagged = MappingTags(self._mappings, self._changing)
@@ -71,6 +73,7 @@ class TriggersApi:
         scaling_config: Options | None = None,
         provisioned_poller_config: Options | None = None,
         destination_config: Options | None = None,
+        metrics_config: Options | None = None,
         tags: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         queue = parse_queue(event_source_arn)
@@ -92,6 +95,7 @@ class TriggersApi:
             maximum_concurrency=(scaling_config or {}).get("MaximumConcurrency"),
             pollers=pollers_of(provisioned_poller_config or {}),
             tags=tags or {},
+            metrics=metrics_of(metrics_config or {}),
         )
         check_options(mapping)
         async with self._changing:
@@ -140,8 +144,9 @@ class TriggersApi:
         scaling_config: Options | None = None,
         provisioned_poller_config: Options | None = None,
         destination_config: Options | None = None,
+        metrics_config: Options | None = None,
     ) -> dict[str, Any]:
-        """Empty filter criteria, scaling or poller configurations take away what there was."""
+        """Empty filter criteria, scaling, poller or metrics configurations take away what there was."""
         async with self._changing:
             old = await self._mapping(ctx, uuid)
             if self._fleet.is_leaving(uuid):
@@ -161,6 +166,8 @@ class TriggersApi:
                 given["maximum_concurrency"] = scaling_config.get("MaximumConcurrency")
             if provisioned_poller_config is not None:
                 given["pollers"] = pollers_of(provisioned_poller_config)
+            if metrics_config is not None:
+                given["metrics"] = metrics_of(metrics_config)
             new = msgspec.structs.replace(old, **given)
             check_options(new)
             if new.function_arn != old.function_arn:

@@ -83,6 +83,11 @@ def two_scaling_modes() -> AwsError:
     return invalid_parameter("ScalingConfig and ProvisionedPollerConfig cannot be used together.")
 
 
+def unfit_metric(name: str) -> AwsError:
+    """AWS's own text is not recorded."""
+    return invalid_parameter(f"The metric {name} is not supported for an SQS event source.")
+
+
 def no_destinations() -> AwsError:
     return invalid_parameter("Unsupported DestinationConfig parameter for given event source mapping type.")
 

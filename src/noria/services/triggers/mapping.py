@@ -16,7 +16,8 @@ LISTED_AT_ONCE = 1_000
 class Mapping(msgspec.Struct, frozen=True):
     """function_arn: qualified where the request was. response_types: ReportBatchItemFailures or none.
 
-    filters: patterns, JSON. pollers: the least and the most, in provisioned mode.
+    filters: patterns, JSON. pollers: the least and the most, in provisioned mode. metrics: ``EventCount`` or
+    none.
     """
 
     uuid: str
@@ -33,6 +34,7 @@ class Mapping(msgspec.Struct, frozen=True):
     maximum_concurrency: int | None = None
     pollers: tuple[int, int] | None = None
     tags: dict[str, str] = {}
+    metrics: tuple[str, ...] = ()
 
     @property
     def arn(self) -> str:
@@ -77,6 +79,8 @@ class Mapping(msgspec.Struct, frozen=True):
         if self.pollers is not None:
             least, most = self.pollers
             options["ProvisionedPollerConfig"] = {"MinimumPollers": least, "MaximumPollers": most}
+        if self.metrics:
+            options["MetricsConfig"] = {"Metrics": list(self.metrics)}
         return options
 
 
@@ -101,15 +105,12 @@ class MappingTable:
         )
 
     async def replace(self, old: Mapping, new: Mapping) -> bool:
-        """False where `old` is no longer what the store has."""
-        return await self._records.replace(
-            KIND,
-            old.account,
-            old.region,
-            old.uuid,
-            msgspec.json.encode(new),
-            expected=msgspec.json.encode(old),
-        )
+        """False where `old` is no longer what the store has, whatever version of Noria wrote it."""
+        key = (KIND, old.account, old.region, old.uuid)
+        stored = await self._records.get(*key)
+        if stored is None or self._decode(stored) != old:
+            return False
+        return await self._records.replace(*key, msgspec.json.encode(new), expected=stored)
 
     async def delete(self, mapping: Mapping) -> bool:
         return await self._records.delete(KIND, mapping.account, mapping.region, mapping.uuid)

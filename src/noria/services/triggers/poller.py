@@ -18,6 +18,7 @@ from noria.services.ports import Invocation
 from noria.services.triggers import limits
 from noria.services.triggers.event import Received, cut, failed_ids, payload, payload_bytes
 from noria.services.triggers.mapping import Mapping
+from noria.services.triggers.metrics import EventCounts
 from noria.services.triggers.names import parse_queue, unqualified
 from noria.services.triggers.scaling import Places
 from noria.services.triggers.source import Source, Surroundings
@@ -39,6 +40,7 @@ class Poller:
         self.last_result: str | None = None
         self.has_begun = False  # it has asked the queue for messages
         self._source = Source(mapping, surroundings)
+        self._counts = EventCounts(mapping, surroundings.metrics)
         self._is_fifo = parse_queue(mapping.source_arn).is_fifo
         self._function_arn = unqualified(mapping.function_arn)
         self._functions = surroundings.functions
@@ -129,6 +131,7 @@ class Poller:
             self.last_result = NOTHING_YET
         if not batch and not unwanted:
             self._places.idle()
+        self._counts.polled(len(batch) + len(unwanted), len(unwanted))
         self._drop(unwanted)
         if batch and mapping.window_s:
             await self._fill(batch)
@@ -156,6 +159,7 @@ class Poller:
                     if may_wait:  # for less than a poll can wait
                         await self._clock.sleep(left_s)
                     more, unwanted = await self._source.receive_more(wanted)
+                self._counts.polled(len(more) + len(unwanted), len(unwanted))
                 self._drop(unwanted)
                 may_wait = not more and not unwanted
                 batch += more
@@ -204,14 +208,19 @@ class Poller:
             invocation = await self._invoke(part)
         except Exception as error:
             self._failed_invokes += 1
+            self._counts.failed(len(part))
             self._problem(error)
             return False
+        self._counts.invoked(len(part))
         if invocation.function_error:
             self.last_result = FUNCTION_FAILED
+            self._counts.failed(len(part))
             self._places.failed()
             return False
         self._places.succeeded(began_ms)
         failed = failed_ids(invocation.payload, part) if self.mapping.reports_failures else set()
+        if failed:
+            self._counts.failed(len(failed))
         self._in_background(self._finish([message for message in part if message.message_id not in failed]))
         return not failed
 
@@ -225,6 +234,7 @@ class Poller:
         except Exception as error:
             self._problem(error)
             return False
+        self._counts.deleted(len(messages))
         return True
 
     async def _invoke(self, batch: Sequence[Received]) -> Invocation:

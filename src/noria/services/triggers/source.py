@@ -12,7 +12,7 @@ import msgspec
 from noria.clock import Clock
 from noria.context import Principal
 from noria.errors import AwsError
-from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Functions, Roles, RoleSession
+from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Functions, MetricSink, Roles, RoleSession
 from noria.services.triggers import errors, limits
 from noria.services.triggers.event import Received, received
 from noria.services.triggers.filters import Filters
@@ -27,6 +27,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     roles: Roles
     caller: Caller
     clock: Clock
+    metrics: MetricSink
 
 
 class Source:

@@ -62,11 +62,11 @@ TEMPORARY_FILES = 1 << 18  # inodes, which take memory that the size does not co
 class Root:
     """The template's own root, from which environments are forked. Made by entering it, for good."""
 
-    def __init__(self, libraries: str) -> None:
-        """libraries: the directory that becomes ``/var/runtime``."""
+    def __init__(self, libraries: str, home: str) -> None:
+        """libraries: the directory that becomes ``/var/runtime``; home: that becomes ``/var/lang``."""
         self._resolver = os.path.realpath(RESOLVER)
         etc = {name: os.path.realpath(f"/etc/{name}") for name in ETC if os.path.exists(f"/etc/{name}")}
-        home, prefixes = interpreter_home(), {sys.base_prefix, sys.base_exec_prefix}
+        prefixes = {sys.base_prefix, sys.base_exec_prefix}
         if os.geteuid() == 0:
             kernel.unshare(kernel.CLONE_NEWNS)
         else:

@@ -24,7 +24,7 @@ SPEC = {
 
 
 def _namespaces() -> None:
-    root = namespaces.Root("/usr")
+    root = namespaces.Root("/usr", namespaces.interpreter_home())
     pid = root.fork()
     if pid == 0:
         _tried(lambda: _enter(root))
@@ -35,14 +35,14 @@ def _namespaces() -> None:
 
 def _enter(root: namespaces.Root) -> None:
     root.enter(SPEC, 1)
-    confine.confine(confine.NAMESPACES, SPEC, "/usr")
+    confine.confine(confine.NAMESPACES, SPEC, "/usr", "/usr")
     _read_own()
 
 
 def _landlock() -> None:
     if not landlock.abi():
         raise OSError("the kernel has no Landlock")
-    confine.confine(confine.LANDLOCK, SPEC, "/usr")
+    confine.confine(confine.LANDLOCK, SPEC, "/usr", "/usr")
     _read_own()
 
 

@@ -1,0 +1,1 @@
+"""CloudWatch: metrics, as services, functions and clients put them, and their statistics."""

@@ -1,0 +1,1 @@
+"""StartLiveTail: log events, streamed to a client as they are ingested."""
