@@ -11,6 +11,7 @@ from noria.admin import PREFIX, Admin
 from noria.auth.authorize import Action, Authorizer, Denial
 from noria.auth.calls import CallsKeeper
 from noria.auth.credentials import Credentials, RootCredentials, open_root_credentials
+from noria.auth.denials import DenialsKeeper
 from noria.clock import Clock, SystemClock
 from noria.config import Settings
 from noria.data_dir import DataDir, DataDirError
@@ -94,6 +95,7 @@ class _Parts(NamedTuple):
     gateway: Gateway
     admin: Admin
     calls: CallsKeeper
+    denials: DenialsKeeper
     iam: IamApi
     sqs: SqsApi
     logs: LogsApi
@@ -149,6 +151,7 @@ class App:
         credentials = Credentials(root, directory)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
         calls = CallsKeeper(authorizer.calls, store.records, clock)
+        denials = DenialsKeeper(authorizer.denied, store.records, clock)
         authorizer.resources |= {
             "sqs": QueueResources(store.records),
             "lambda": MappingResources(store.records, FunctionResources(store.records)),
@@ -194,8 +197,9 @@ class App:
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
-        insight = Insight(authorizer.denied, authorizer.calls)
-        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, metrics, iam)]
+        insight = Insight(authorizer, denials)
+        parts = (insight, denials, calls, triggers, functions, sqs, logs, metrics, iam)
+        resets = [part.reset for part in parts]
         admin = Admin(
             settings,
             clock,
@@ -216,21 +220,22 @@ class App:
                 "end-debugging": functions.development.end_debugging,
             },
         )
-        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics)
+        return _Parts(gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, live_tail, metrics)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
+        gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
 
         def route(request: Request) -> Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
                 return answer
             return admin.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
-        await calls.start()
-        self._stack.push_async_callback(calls.stop)
+        for keeper in (calls, denials):
+            await keeper.start()
+            self._stack.push_async_callback(keeper.stop)
         metrics.start()
         self._stack.push_async_callback(metrics.stop)
         server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from noria.auth.authorize import Action, Denial, Params, request_tags
+from noria.auth.authorize import Action, Denial, Params
+from noria.auth.conditions import request_tags
 from noria.context import RequestContext
 from noria.services.logs.models import stream_arn
 

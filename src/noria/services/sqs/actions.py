@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsq
 
 from __future__ import annotations
 
-from noria.auth.authorize import Action, Denial, Params, request_tags
+from noria.auth.authorize import Action, Denial, Params
+from noria.auth.conditions import request_tags
 from noria.context import RequestContext
 from noria.policy.match import ContextValue
 from noria.services.sqs.move_tasks import parse_handle
