@@ -35,7 +35,9 @@ from noria.services.lambda_.service import APIS as LAMBDA_APIS
 from noria.services.lambda_.service import LambdaService
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
+from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.feed import Feed
+from noria.services.logs.filtering import Filtering
 from noria.services.logs.intake import Intake
 from noria.services.logs.resources import GroupResources
 from noria.services.logs.retention import StorageLimit
@@ -165,8 +167,10 @@ class App:
         metrics = Collector(store.metrics, clock)
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
         feed = Feed()
-        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20), feed)
-        logs = LogsApi(store, clock, intake)
+        deliveries = Deliveries(gateway.call, clock)
+        storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
+        intake = Intake(store.log_events, storage, feed, Filtering(store, metrics, deliveries))
+        logs = LogsApi(store, clock, intake, deliveries)
         live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
         functions = LambdaService(
@@ -245,10 +249,10 @@ class App:
         await sqs.start()
         self._stack.push_async_callback(sqs.stop)
         await logs.start()
-        self._stack.push_async_callback(logs.stop)
         self._stack.push_async_callback(live_tail.stop)
         await functions.start()
         self._stack.push_async_callback(functions.stop)
+        self._stack.push_async_callback(logs.stop)
         await triggers.start()
         self._stack.push_async_callback(triggers.stop)
 

@@ -35,7 +35,8 @@ PRINCIPAL_TYPES = {
 def principal_conditions(principal: Principal) -> dict[str, str]:
     """The ``aws:`` condition keys that follow from who asks."""
     if principal.kind == "service":
-        return {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.name}
+        service = {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.name}
+        return service | dict(principal.session_conditions)
     if principal.kind == "web-identity":
         return {"aws:PrincipalIsAWSService": "false", "aws:FederatedProvider": principal.federated_provider}
     conditions = {
