@@ -111,7 +111,7 @@ class Admin:
         if request.method == "POST" and is_development and (work := self._development.get(rest)):
             return _json(await work(ctx, request.body))
         if (request.method, topic) == ("GET", "explain"):
-            return _json(self._insight.explain(rest))
+            return _json(await self._insight.explain(rest))
         if (request.method, topic) == ("GET", "suggest-policy"):
             return _json(self._insight.suggest_policy(ctx.account, unquote(rest)))
         raise AwsError("UnknownOperationException", f"There is no {request.method} {request.path}.", 404)

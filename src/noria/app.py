@@ -12,6 +12,7 @@ from noria.auth.authenticate import Authenticator
 from noria.auth.authorize import Action, Authorizer, Denial
 from noria.auth.calls import CallsKeeper
 from noria.auth.credentials import Credentials, RootCredentials, open_root_credentials
+from noria.auth.denials import DenialsKeeper
 from noria.clock import Clock, SystemClock
 from noria.config import Settings
 from noria.data_dir import DataDir, DataDirError
@@ -35,7 +36,9 @@ from noria.services.lambda_.service import APIS as LAMBDA_APIS
 from noria.services.lambda_.service import LambdaService
 from noria.services.logs import actions as logs_actions
 from noria.services.logs.api import LogsApi
+from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.feed import Feed
+from noria.services.logs.filtering import Filtering
 from noria.services.logs.intake import Intake
 from noria.services.logs.resources import GroupResources
 from noria.services.logs.retention import StorageLimit
@@ -95,6 +98,7 @@ class _Parts(NamedTuple):
     gateway: Gateway
     admin: Admin
     calls: CallsKeeper
+    denials: DenialsKeeper
     iam: IamApi
     sqs: SqsApi
     logs: LogsApi
@@ -150,6 +154,7 @@ class App:
         credentials = Credentials(root, directory)
         authorizer = Authorizer(directory, settings.auth, DENIALS, clock)
         calls = CallsKeeper(authorizer.calls, store.records, clock)
+        denials = DenialsKeeper(authorizer.denied, store.records, clock)
         authorizer.resources |= {
             "sqs": QueueResources(store.records),
             "lambda": MappingResources(store.records, FunctionResources(store.records)),
@@ -164,8 +169,10 @@ class App:
         metrics = Collector(store.metrics, clock)
         sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
         feed = Feed()
-        intake = Intake(store.log_events, StorageLimit(store.log_events, settings.log_storage_mb << 20), feed)
-        logs = LogsApi(store, clock, intake)
+        deliveries = Deliveries(gateway.call, clock)
+        storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
+        intake = Intake(store.log_events, storage, feed, Filtering(store, metrics, deliveries))
+        logs = LogsApi(store, clock, intake, deliveries)
         live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
         functions = LambdaService(
@@ -196,8 +203,9 @@ class App:
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
-        insight = Insight(authorizer.denied, authorizer.calls)
-        resets = [part.reset for part in (insight, calls, triggers, functions, sqs, logs, metrics, iam)]
+        insight = Insight(authorizer, denials)
+        parts = (insight, denials, calls, triggers, functions, sqs, logs, metrics, iam)
+        resets = [part.reset for part in parts]
         admin = Admin(
             settings,
             clock,
@@ -218,21 +226,22 @@ class App:
                 "end-debugging": functions.development.end_debugging,
             },
         )
-        return _Parts(gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics)
+        return _Parts(gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, live_tail, metrics)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
+        gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
 
         def route(request: Request) -> Response | Pending | Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
                 return answer
             return admin.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
-        await calls.start()
-        self._stack.push_async_callback(calls.stop)
+        for keeper in (calls, denials):
+            await keeper.start()
+            self._stack.push_async_callback(keeper.stop)
         metrics.start()
         self._stack.push_async_callback(metrics.stop)
         server = HttpServer(route, max_body_bytes=MAX_BODY_BYTES)
@@ -242,10 +251,10 @@ class App:
         await sqs.start()
         self._stack.push_async_callback(sqs.stop)
         await logs.start()
-        self._stack.push_async_callback(logs.stop)
         self._stack.push_async_callback(live_tail.stop)
         await functions.start()
         self._stack.push_async_callback(functions.stop)
+        self._stack.push_async_callback(logs.stop)
         await triggers.start()
         self._stack.push_async_callback(triggers.stop)
 

@@ -26,7 +26,7 @@ class Principal(msgspec.Struct, frozen=True, cache_hash=True):
     transitive_tags: keys of those that a role's session hands on to the roles that it assumes.
     federating_id: the unique id of the user behind a federated one.
     session_conditions: (condition key, value) that a session has in all of its requests, e.g.
-        ``lambda:SourceFunctionArn``.
+        ``lambda:SourceFunctionArn``; of a service, what it acts for (``aws:SourceArn``).
     federated_provider: ARN of the provider whose token a web identity shows, or showed for this session.
     """
 

@@ -21,6 +21,7 @@ from noria.errors import AwsError, not_implemented
 from noria.http.types import Pending, Request, Response
 from noria.protocol.codec import Codec, Route
 from noria.protocol.identify import Identifier
+from noria.protocol.json import JsonCodec
 from noria.protocol.models import Operation
 from noria.protocol.validate import validate
 from noria.store.base import StoreError
@@ -145,7 +146,7 @@ class Gateway:
         if bound is None:  # said before the signature, which some operations do not have
             raise not_implemented(operation.name)
         plan = Plan(codec, route, bound, service, operation)
-        if codec.protocol == "json" and bound.action.signed:
+        if isinstance(codec, JsonCodec) and bound.action.signed:
             self._plans[request.headers["x-amz-target"]] = plan
         return plan
 

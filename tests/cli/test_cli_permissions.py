@@ -39,6 +39,17 @@ def test_a_denial_explains_itself(server: ServerProcess, aws: Aws, shell: Shell)
     assert request_id in shell.output("noria explain")
 
 
+def test_an_allowed_request_explains_itself_too(server: ServerProcess, aws: Aws, shell: Shell) -> None:
+    url, arn = aws.queue()
+    role = aws.role(trusting=ACCOUNT_TRUST, Sends=allow("sqs:Send*", arn))
+    sqs = server.client("sqs", aws.assume(role, "me"))
+    for _ in range(3):  # the first is decided, the others are known to be allowed
+        sent = sqs.send_message(QueueUrl=url, MessageBody="m")
+        text = shell.output(f"noria explain {sent['ResponseMetadata']['RequestId']}")
+        assert f"  may sqs:SendMessage on {arn}\n  because of identity-based, Sends, #1\n" in text
+        assert "  identity-based, Sends, #1: Allow applies\n" in text
+
+
 def test_assuming_a_role_that_does_not_trust_is_explained_too(
     server: ServerProcess, aws: Aws, shell: Shell
 ) -> None:
@@ -54,7 +65,7 @@ def test_an_unknown_request_has_nothing_to_explain(shell: Shell) -> None:
     request_id = uuid.uuid4()
     done = shell.run(f"noria explain {request_id}")
     assert done.returncode == 1
-    assert f"No policy denied the request {request_id}, or that was too long ago." in done.stderr
+    assert f"No policy decided on the request {request_id}, or that was too long ago." in done.stderr
 
 
 def test_the_suggested_policy_is_what_a_function_called_and_is_enough(aws: Aws, shell: Shell) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from noria.auth.calls import Calls
-from noria.auth.denials import MAX_RESOURCE_CHARS, Denials, Denied
+from noria.auth.conditions import (
+    global_conditions,
+    principal_conditions,
+    principal_tags,
+    resource_conditions,
+)
+from noria.auth.denials import MAX_RESOURCE_CHARS, Decided, Denials
 from noria.clock import Clock
 from noria.config import AuthMode
 from noria.context import Principal, RequestContext
@@ -22,6 +29,11 @@ from noria.store.cache import GenerationCache
 Params = Mapping[str, Any]
 Conditions = Callable[[], Mapping[str, ContextValue]]
 
+Allowed = tuple[RequestContext, str, str, Mapping[str, ContextValue] | None] | Decided
+"""What was allowed: the request, its action, resource and conditions, from which it is decided anew when
+somebody asks why; to keep the reasons would cost every request more than its decision does."""
+
+ALLOWED_KEPT = 4096  # some 500 bytes each
 DECISIONS_CACHED = 8192  # (principal, action, resource) triples, some 200 bytes each
 
 
@@ -104,6 +116,7 @@ class Authorizer:
     ) -> None:
         """denials: by service name."""
         self.denied = Denials()
+        self._allowed: deque[Allowed] = deque(maxlen=ALLOWED_KEPT)
         self.calls = Calls()
         self.resources: dict[str, Resources] = {}  # by the service in their ARNs; set by `app`
         self._policies = policies
@@ -118,8 +131,12 @@ class Authorizer:
         """Whether a decision that still holds allows the request; `authorize` decides otherwise."""
         if action.by_name or action.also is not None or not action.needs_permission:
             return False
-        decision = self._decisions.get((ctx.principal, action.name, action.resource(ctx, params)))
-        return decision is not None and decision.allowed
+        resource = action.resource(ctx, params)
+        decision = self._decisions.get((ctx.principal, action.name, resource))
+        if decision is None or not decision.allowed:
+            return False
+        self._allowed.append((ctx, action.name, resource, None))
+        return True
 
     async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:
         """Raise the service's access-denied error unless ctx.principal may do what the request asks."""
@@ -159,7 +176,7 @@ class Authorizer:
         decision = await self._decide(principal, action, resource, context)
         if not decision.allowed:
             request, identity, found = await self._asked(principal, action, resource, context)
-            denied = Denied("", self._clock.now_ms(), request, identity, found.policy, False, decision)
+            denied = Decided("", self._clock.now_ms(), request, identity, found.policy, False, decision)
             self.denied.keep_for_a_service(denied)
         return decision.allowed
 
@@ -190,10 +207,38 @@ class Authorizer:
         request = PolicyRequest(principal, action, role_arn, context)
         decision = evaluate(request, identity, trust, trust=True)
         self.calls.record(principal, action, role_arn, allowed=decision.allowed)
-        if request_id and not decision.allowed:
-            now_ms = self._clock.now_ms()
-            self.denied.keep(Denied(request_id, now_ms, request, identity, trust, True, decision))
+        if request_id:
+            now_ms, allowed = self._clock.now_ms(), decision.allowed
+            decided = Decided(request_id, now_ms, request, identity, trust, True, decision, allowed)
+            if allowed:
+                self._allowed.append(decided)
+            else:
+                self.denied.keep(decided)
         return decision.allowed
+
+    async def allowed(self, request_id: str) -> Decided | None:
+        """Why a request was allowed, by its policies as they are now; None where that is not known."""
+        if self._mode == "permissive":  # no policy had a say
+            return None
+        for known in reversed(self._allowed):
+            if isinstance(known, Decided):
+                if known.request_id == request_id:
+                    return known
+            elif known[0].request_id == request_id:
+                ctx, action, resource, conditions = known
+                context = self._context(ctx, resource, conditions)
+                request, identity, found = await self._asked(ctx.principal, action, resource, context)
+                decision = evaluate(request, identity, found.policy)
+                return Decided(
+                    request_id, ctx.now_ms, request, identity, found.policy, False, decision, allowed=True
+                )
+        return None
+
+    def forget(self, account: str) -> None:
+        """What was decided for an account's identities."""
+        kept = [known for known in self._allowed if _principal(known).account != account]
+        self._allowed.clear()
+        self._allowed += kept
 
     def _unbound(self, principal: Principal, service: str) -> bool:
         """Root is bound by nothing but the policies of resources."""
@@ -215,16 +260,21 @@ class Authorizer:
         conditions: Mapping[str, ContextValue] | None,
         resource_text: str,
     ) -> None:
-        def context() -> dict[str, ContextValue]:
-            return {**resource_conditions(resource), **global_conditions(ctx), **(conditions or {})}
-
+        context = self._context(ctx, resource, conditions)
         decision = await self._decide(ctx.principal, action, resource, context)
-        if not decision.allowed:
-            request, identity, found = await self._asked(ctx.principal, action, resource, context)
-            self.denied.keep(
-                Denied(ctx.request_id, ctx.now_ms, request, identity, found.policy, False, decision)
-            )
-            raise self._denied(ctx, action, resource_text, decision)
+        if decision.allowed:
+            self._allowed.append((ctx, action, resource, conditions))
+            return
+        request, identity, found = await self._asked(ctx.principal, action, resource, context)
+        self.denied.keep(
+            Decided(ctx.request_id, ctx.now_ms, request, identity, found.policy, False, decision)
+        )
+        raise self._denied(ctx, action, resource_text, decision)
+
+    def _context(
+        self, ctx: RequestContext, resource: str, conditions: Mapping[str, ContextValue] | None
+    ) -> Conditions:
+        return lambda: {**resource_conditions(resource), **global_conditions(ctx), **(conditions or {})}
 
     async def _decide(
         self, principal: Principal, action: str, resource: str, conditions: Conditions
@@ -287,6 +337,10 @@ class Authorizer:
 NO_RESOURCE = Resource()
 
 
+def _principal(known: Allowed) -> Principal:
+    return known.request.principal if isinstance(known, Decided) else known[0].principal
+
+
 def _dynamic(principal: Principal, identity: Identity, resource: Resource) -> bool:
     """Whether a decision depends on the request's context, so that it cannot be kept."""
     return (
@@ -295,70 +349,3 @@ def _dynamic(principal: Principal, identity: Identity, resource: Resource) -> bo
         or (resource.policy is not None and resource.policy.dynamic)
         or any(session_policy(text).dynamic for text in principal.session_policies)
     )
-
-
-def request_tags(tags: Mapping[str, str] | None) -> dict[str, ContextValue]:
-    """``aws:RequestTag/…`` and ``aws:TagKeys`` of a request that sets tags; nothing for one that does not."""
-    if not tags:
-        return {}
-    return {"aws:TagKeys": list(tags)} | {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-
-
-def principal_tags(principal: Principal, identity: Identity) -> dict[str, str]:
-    """``aws:PrincipalTag/…``: a session's own tags before those of its role."""
-    tags = {key.lower(): value for key, value in identity.tags.items()}
-    tags |= {key.lower(): value for key, value in principal.session_tags}
-    return {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}
-
-
-PRINCIPAL_TYPES = {
-    "root": "Account",
-    "user": "User",
-    "assumed-role": "AssumedRole",
-    "federated-user": "FederatedUser",
-    "anonymous": "Anonymous",
-}
-
-
-def principal_conditions(principal: Principal) -> dict[str, str]:
-    """The ``aws:`` condition keys that follow from who asks."""
-    if principal.kind == "service":
-        return {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": principal.name}
-    if principal.kind == "web-identity":
-        return {"aws:PrincipalIsAWSService": "false", "aws:FederatedProvider": principal.federated_provider}
-    conditions = {
-        "aws:PrincipalArn": principal.role_arn if principal.kind == "assumed-role" else principal.arn,
-        "aws:PrincipalAccount": principal.account,
-        "aws:PrincipalType": PRINCIPAL_TYPES[principal.kind],
-        "aws:PrincipalIsAWSService": "false",
-        "aws:userid": principal.user_id,
-        "aws:ViaAWSService": "false",
-    }
-    if principal.kind == "user":
-        conditions["aws:username"] = principal.name
-    if principal.federated_provider:
-        conditions["aws:FederatedProvider"] = principal.federated_provider
-    conditions.update(principal.session_conditions)
-    return conditions
-
-
-def resource_conditions(resource: str) -> dict[str, str]:
-    """The ``aws:`` condition keys that follow from an ARN; none from ``*``."""
-    parts = resource.split(":", 5)
-    if len(parts) < 6:
-        return {}
-    keys = {"aws:RequestedRegion": parts[3], "aws:ResourceAccount": parts[4]}
-    return {key: value for key, value in keys.items() if value}
-
-
-def global_conditions(ctx: RequestContext) -> dict[str, str]:
-    """The ``aws:`` condition keys of a request; the evaluator adds ``aws:CurrentTime``."""
-    conditions = principal_conditions(ctx.principal)
-    conditions["aws:RequestedRegion"] = ctx.region
-    conditions["aws:EpochTime"] = str(ctx.now_ms // 1000)
-    conditions["aws:SecureTransport"] = "true" if ctx.base_url.startswith("https:") else "false"
-    if not ctx.via_service:
-        conditions["aws:SourceIp"] = ctx.source_ip
-    if ctx.user_agent:
-        conditions["aws:UserAgent"] = ctx.user_agent
-    return conditions

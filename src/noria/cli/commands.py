@@ -229,7 +229,7 @@ def status(data_dir: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the server's answer as it is.")
 @click.argument("request_id", required=False, default="")
 def explain(data_dir: Path, as_json: bool, request_id: str) -> None:
-    """Show why a request was denied: every statement that was considered, and what of it did not match.
+    """Show why a request was denied, or allowed: every statement that had a say, and what did not match.
 
     Without REQUEST_ID: the last denials, the newest first.
     """

@@ -44,7 +44,7 @@ def explanation(answer: Mapping[str, Any]) -> str:
     """answer: the document of ``GET /_noria/explain/REQUEST_ID``."""
     lines = [
         answer["principal"],
-        f"  may not {answer['action']} on {answer['resource']}",
+        f"  {'may' if answer['allowed'] else 'may not'} {answer['action']} on {answer['resource']}",
         f"  {answer['because']}",
         "",
         "What was considered" if answer["statements"] else "There was no statement to consider.",

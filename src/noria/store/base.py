@@ -14,7 +14,7 @@ from noria.store.messages import FifoMessages, StandardMessages
 from noria.store.metrics import Metrics
 
 # Kinds that nothing is cached of: they change with every invocation or move, and would empty every cache.
-UNCACHED_KINDS = frozenset({"lambda-event", "iam-calls", "iam-last-used", "sqs-move-task"})
+UNCACHED_KINDS = frozenset({"lambda-event", "iam-calls", "iam-denial", "iam-last-used", "sqs-move-task"})
 
 
 class StoreError(Exception):

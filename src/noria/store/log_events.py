@@ -132,8 +132,10 @@ class LogEvents(Protocol):
     ) -> list[LogStream]:
         """By the time of the last event, then by name; streams without events count as time 0."""
 
-    async def append(self, stream_id: int, events: Sequence[tuple[int, str]], now_ms: int) -> bool:
-        """Add (time in ms, message) in the order given. False where the stream is gone."""
+    async def append(self, stream_id: int, events: Sequence[tuple[int, str]], now_ms: int) -> int | None:
+        """Add (time in ms, message) in the order given. The first one's `seq`, the others' follow; None where
+        the stream is gone.
+        """
 
     async def read(
         self,

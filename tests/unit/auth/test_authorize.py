@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 from tests.support.policies import identity_of
 
-from noria.auth.authorize import (
-    DECISIONS_CACHED,
-    Action,
-    Authorizer,
-    Denial,
-    global_conditions,
-    principal_conditions,
-)
+from noria.auth.authorize import DECISIONS_CACHED, Action, Authorizer, Denial
+from noria.auth.conditions import global_conditions, principal_conditions
 from noria.clock import ManualClock
 from noria.config import AuthMode
 from noria.context import Principal, RequestContext, root_principal, service_principal

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, STREAM, intake
+from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, STREAM, logs_api
 
 from noria.clock import ManualClock
 from noria.context import RequestContext, root_principal
@@ -29,7 +29,7 @@ async def store() -> AsyncIterator[SqliteStore]:
 
 @pytest.fixture
 async def api(store: SqliteStore, clock: ManualClock) -> LogsApi:
-    return LogsApi(store, clock, intake(store))
+    return logs_api(store, clock)
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from tests.support.logs import ACCOUNT, NOW, REGION, intake
+from tests.support.logs import ACCOUNT, NOW, REGION, intake, logs_api
 
 from noria.clock import ManualClock
 from noria.context import RequestContext, root_principal
 from noria.errors import AwsError
-from noria.services.logs.api import LogsApi
 from noria.services.logs.feed import Feed
 from noria.services.logs.tail.actions import ACTIONS
 from noria.services.logs.tail.api import LiveTailApi
@@ -45,7 +44,7 @@ class Tail:
         feed = Feed()
         self.clock = ManualClock(NOW / 1000)
         self.permissions = Permitted()
-        self.logs = LogsApi(store, self.clock, intake(store, feed=feed))
+        self.logs = logs_api(store, self.clock, intake(store, feed=feed))
         self.api = LiveTailApi(store.log_events, feed, self.permissions, self.clock)
 
     async def start(self, *groups: str, **options: Any) -> Stream:

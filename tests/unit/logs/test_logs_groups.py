@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, intake, messages, put, refusal
+from tests.support.logs import ACCOUNT, GROUP, NOW, REGION, intake, logs_api, messages, put, refusal
 
 from noria.clock import ManualClock
 from noria.context import RequestContext
@@ -237,7 +237,7 @@ async def test_beyond_the_limit_the_largest_group_loses_its_oldest_events(
     store: SqliteStore, clock: ManualClock, ctx: RequestContext
 ) -> None:
     limit = 3 * ROOM_BYTES
-    api = LogsApi(store, clock, intake(store, limit))
+    api = logs_api(store, clock, intake(store, limit))
     for name in ("small", "large"):
         await api.create_log_group(ctx, log_group_name=name)
         await api.create_log_stream(ctx, log_group_name=name, log_stream_name="s")

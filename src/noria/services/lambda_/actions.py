@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from noria.auth.authorize import Action, Denial, Params, request_tags
+from noria.auth.authorize import Action, Denial, Params
+from noria.auth.conditions import request_tags
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.policy.match import ContextValue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from noria.auth.authorize import Action, Denial, Params, request_tags
+from noria.auth.authorize import Action, Denial, Params
+from noria.auth.conditions import request_tags
 from noria.context import RequestContext
 from noria.services.logs.models import stream_arn
 
@@ -26,38 +27,62 @@ def _arn(ctx: RequestContext, params: Params) -> str:
     return str(params.get("resource_arn") or "")
 
 
-ACTIONS: dict[str, Action] = {
-    name: Action(f"logs:{name}", _resource)
-    for name in (
-        "CreateLogStream",
-        "DeleteLogGroup",
-        "DeleteLogStream",
-        "DeleteRetentionPolicy",
-        "DescribeLogStreams",
-        "FilterLogEvents",
-        "GetLogEvents",
-        "ListTagsLogGroup",
-        "PutLogEvents",
-        "PutLogGroupDeletionProtection",
-        "PutRetentionPolicy",
-        "UntagLogGroup",
-    )
-} | {
-    "CreateLogGroup": Action(
-        "logs:CreateLogGroup",
-        _resource,
-        lambda ctx, params: request_tags(params.get("tags")),
-        also=lambda params: ("logs:TagResource",) if params.get("tags") else (),
-    ),
-    "DescribeLogGroups": Action("logs:DescribeLogGroups", _no_group),
-    "ListLogGroups": Action("logs:ListLogGroups", _no_group),
-    "ListTagsForResource": Action("logs:ListTagsForResource", _arn),
-    "TagLogGroup": Action(
-        "logs:TagLogGroup", _resource, lambda ctx, params: request_tags(params.get("tags"))
-    ),
-    "TagResource": Action("logs:TagResource", _arn, lambda ctx, params: request_tags(params.get("tags"))),
-    "UntagResource": Action(
-        "logs:UntagResource", _arn, lambda ctx, params: {"aws:TagKeys": list(params.get("tag_keys") or ())}
-    ),
-    "TestMetricFilter": Action("logs:TestMetricFilter", lambda ctx, params: "*"),
-}
+ACTIONS: dict[str, Action] = (
+    {
+        name: Action(f"logs:{name}", _resource)
+        for name in (
+            "CreateLogStream",
+            "DeleteLogGroup",
+            "DeleteLogStream",
+            "DeleteMetricFilter",
+            "DeleteRetentionPolicy",
+            "DeleteSubscriptionFilter",
+            "DescribeLogStreams",
+            "DescribeSubscriptionFilters",
+            "FilterLogEvents",
+            "GetLogEvents",
+            "ListTagsLogGroup",
+            "PutLogEvents",
+            "PutLogGroupDeletionProtection",
+            "PutMetricFilter",
+            "PutRetentionPolicy",
+            "UntagLogGroup",
+        )
+    }
+    | {
+        "CreateLogGroup": Action(
+            "logs:CreateLogGroup",
+            _resource,
+            lambda ctx, params: request_tags(params.get("tags")),
+            also=lambda params: ("logs:TagResource",) if params.get("tags") else (),
+        ),
+        "DescribeLogGroups": Action("logs:DescribeLogGroups", _no_group),
+        "DescribeMetricFilters": Action("logs:DescribeMetricFilters", _resource),
+        "ListLogGroups": Action("logs:ListLogGroups", _no_group),
+        "ListTagsForResource": Action("logs:ListTagsForResource", _arn),
+        "TagLogGroup": Action(
+            "logs:TagLogGroup", _resource, lambda ctx, params: request_tags(params.get("tags"))
+        ),
+        "TagResource": Action("logs:TagResource", _arn, lambda ctx, params: request_tags(params.get("tags"))),
+        "UntagResource": Action(
+            "logs:UntagResource",
+            _arn,
+            lambda ctx, params: {"aws:TagKeys": list(params.get("tag_keys") or ())},
+        ),
+        "PutSubscriptionFilter": Action(
+            "logs:PutSubscriptionFilter",
+            _resource,
+            lambda ctx, params: {"logs:DestinationArn": str(params.get("destination_arn"))},
+        ),
+    }
+    | {
+        name: Action(f"logs:{name}", lambda ctx, params: "*")
+        for name in (
+            "DeleteResourcePolicy",
+            "DescribeResourcePolicies",
+            "GetLogRecord",
+            "PutResourcePolicy",
+            "TestMetricFilter",
+        )
+    }
+)

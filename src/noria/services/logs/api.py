@@ -5,11 +5,23 @@ from __future__ import annotations
 from noria.services.logs.event_api import EventOperations
 from noria.services.logs.group_api import GroupOperations
 from noria.services.logs.metric_filter_api import MetricFilterOperations
+from noria.services.logs.record_api import RecordOperations
+from noria.services.logs.resource_policy_api import ResourcePolicyOperations
 from noria.services.logs.stream_api import StreamOperations
+from noria.services.logs.subscription_api import SubscriptionOperations
 from noria.services.logs.tag_api import TagOperations
 
 
-class LogsApi(GroupOperations, TagOperations, StreamOperations, EventOperations, MetricFilterOperations):
+class LogsApi(
+    GroupOperations,
+    TagOperations,
+    StreamOperations,
+    EventOperations,
+    RecordOperations,
+    MetricFilterOperations,
+    SubscriptionOperations,
+    ResourcePolicyOperations,
+):
     """Shapes are those of botocore's ``logs`` model; times are milliseconds since the epoch."""
 
     async def start(self) -> None:
@@ -17,7 +29,9 @@ class LogsApi(GroupOperations, TagOperations, StreamOperations, EventOperations,
 
     async def stop(self) -> None:
         await self._retention.stop()
+        await self._deliveries.stop()
 
     async def reset(self, account: str) -> None:
         """The settings of its groups are records, which go with the account's."""
         await self._log_events.delete_account(account)
+        self._deliveries.forget(account)

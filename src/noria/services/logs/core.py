@@ -6,6 +6,7 @@ from noria.clock import Clock
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.services.logs import errors, models
+from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.intake import Intake
 from noria.services.logs.retention import Retention
 from noria.services.logs.settings import Edit, SettingsTable
@@ -16,13 +17,14 @@ from noria.store.log_events import LogGroup, LogStream
 class LogsCore:
     """The base of every class of operations."""
 
-    def __init__(self, store: Store, clock: Clock, intake: Intake) -> None:
+    def __init__(self, store: Store, clock: Clock, intake: Intake, deliveries: Deliveries) -> None:
         self._records = store.records
         self._log_events = store.log_events
         self._clock = clock
         self._settings = SettingsTable(store.records)
         self._retention = Retention(store.log_events, self._settings, clock)
         self._intake = intake
+        self._deliveries = deliveries
 
     async def _group(self, ctx: RequestContext, name: str | None, identifier: str | None = None) -> LogGroup:
         if name is not None and identifier is not None:

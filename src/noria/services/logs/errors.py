@@ -44,3 +44,26 @@ def limit_exceeded() -> AwsError:
 
 def protected(group: str) -> AwsError:
     return AwsError("ValidationException", f"Deletion protection is enabled for the log group {group}.")
+
+
+def no_such_policy(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
+
+
+def no_such_metric_filter() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified metric filter does not exist.")
+
+
+def no_such_subscription() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified subscription filter does not exist.")
+
+
+def destination_out_of_reach() -> AwsError:
+    return invalid_parameter(
+        "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to "
+        "execute your function."
+    )
+
+
+def no_such_record() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified log record does not exist.")

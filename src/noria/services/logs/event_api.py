@@ -36,7 +36,7 @@ class EventOperations(LogsCore):
         accepted, rejected = accept(batch, now_ms, settings.retention_ms)
         if accepted:
             name = GroupName(ctx.account, ctx.region, group.name)
-            if not await self._intake.append(name, stream.name, stream.id, accepted, now_ms):
+            if not await self._intake.append(name, stream.name, stream.id, accepted, now_ms, ctx.principal):
                 raise errors.no_such_stream()
         stream = await self._stream(group, log_stream_name)
         return {"nextSequenceToken": models.sequence_token(stream), "rejectedLogEventsInfo": rejected}
@@ -145,7 +145,7 @@ class EventOperations(LogsCore):
                     "timestamp": event.time_ms,
                     "message": event.message,
                     "ingestionTime": event.ingested_ms,
-                    "eventId": models.event_id(group.id, event),
+                    "eventId": models.event_id(group.id, event.position),
                 }
                 for event in page.events
             ],

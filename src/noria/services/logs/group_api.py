@@ -48,6 +48,7 @@ class GroupOperations(LogsCore):
         if not await self._log_events.delete_group(ctx.account, ctx.region, log_group_name):
             raise errors.no_such_group()
         await self._settings.forget(ctx.account, ctx.region, group)
+        self._deliveries.forget(ctx.account, ctx.region, group.name)
 
     async def put_log_group_deletion_protection(
         self, ctx: RequestContext, *, log_group_identifier: str, deletion_protection_enabled: bool

@@ -15,3 +15,8 @@ RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
 SCAN = 1_000  # groups looked through at once for those that match
+MAX_RESOURCE_POLICIES = 10  # of an account, in a region
+MAX_METRIC_FILTERS = 100  # of a group
+MAX_SUBSCRIPTIONS = 2  # likewise
+MAX_REGEX_FILTERS = 5  # metric and subscription filters of a group that have a regular expression
+MAX_DIMENSIONS = 3  # of a metric filter

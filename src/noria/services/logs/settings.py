@@ -20,6 +20,30 @@ DAY_MS = 86_400_000
 T = TypeVar("T")
 
 
+class MetricFilter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """value: a number, or the ``$.field`` or ``$name`` of an event that it is in; dimensions likewise."""
+
+    name: str
+    pattern: str
+    created_ms: int
+    namespace: str
+    metric: str
+    value: str
+    default: float | None = None
+    dimensions: dict[str, str] = {}
+    unit: str = ""
+
+
+class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A subscription filter. destination: the ARN of a function, a version or an alias."""
+
+    name: str
+    pattern: str
+    created_ms: int
+    destination: str
+    distribution: str = "ByLogStream"
+
+
 class GroupSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     """group_id: of the group that they are of; those of a group that is gone are nobody's.
 
@@ -30,6 +54,8 @@ class GroupSettings(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: dict[str, str] = {}
     retention_days: int | None = None
     protected: bool = False
+    metric_filters: list[MetricFilter] = []
+    subscriptions: list[Subscription] = []
 
     @property
     def retention_ms(self) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noria.clock import Clock
 from noria.context import Principal
-from noria.services.logs.feed import GroupName
+from noria.services.logs.feed import Events, GroupName
 from noria.services.logs.intake import Intake
 from noria.services.logs.limits import MAX_EVENT_BYTES
 from noria.services.logs.models import stream_arn
@@ -57,9 +57,10 @@ class RoleLogSink:
         return await self._permissions.allows(principal, action, resource)
 
     async def append(
-        self, group: GroupName, stream: str, stream_id: int, events: list[tuple[int, str]]
+        self, principal: Principal, region: str, group: str, stream: str, stream_id: int, events: Events
     ) -> bool:
-        return await self._intake.append(group, stream, stream_id, events, self._clock.now_ms())
+        name = GroupName(principal.account, region, group)
+        return await self._intake.append(name, stream, stream_id, events, self._clock.now_ms(), principal)
 
 
 class _RoleLogStream:
@@ -74,18 +75,17 @@ class _RoleLogStream:
 
     async def put(self, events: list[tuple[int, str]]) -> None:
         principal, region, group, stream = self._place
-        group_name = GroupName(principal.account, region, group)
         if not await self._sink.allows(principal, "logs:PutLogEvents", region, group, stream):
             return
         events = [(time_ms, part) for time_ms, message in events for part in split(message)]
         for start in range(0, len(events), APPENDED_AT_ONCE):
             part = events[start : start + APPENDED_AT_ONCE]
-            if not await self._sink.append(group_name, stream, self._stream_id, part):
+            if not await self._sink.append(*self._place, self._stream_id, part):
                 stream_id = await self._sink.stream_id(*self._place)  # somebody deleted it: AWS makes it anew
                 if stream_id is None:
                     return
                 self._stream_id = stream_id
-                await self._sink.append(group_name, stream, stream_id, part)
+                await self._sink.append(*self._place, stream_id, part)
 
 
 def split(message: str) -> list[str]:

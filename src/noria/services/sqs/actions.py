@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from noria.auth.authorize import Action, Denial, Params, request_tags
+from noria.auth.authorize import Action, Denial, Params
+from noria.auth.conditions import request_tags
 from noria.context import RequestContext
 from noria.policy.match import ContextValue
 from noria.services.sqs.limits import MAX_CACHED_QUEUES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from noria.auth.authorize import global_conditions
+from noria.auth.conditions import global_conditions
 from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.policy.match import ContextValue

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from noria.auth.authorize import global_conditions
+from noria.auth.conditions import global_conditions
 from noria.context import Principal, RequestContext
 from noria.errors import AwsError
 from noria.policy.match import ContextValue

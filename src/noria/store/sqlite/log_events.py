@@ -210,19 +210,20 @@ class SqliteLogEvents:
         )
         return [LogStream(*row) for row in rows]
 
-    async def append(self, stream_id: int, events: Sequence[tuple[int, str]], now_ms: int) -> bool:
+    async def append(self, stream_id: int, events: Sequence[tuple[int, str]], now_ms: int) -> int | None:
         times = [time_ms for time_ms, _ in events]
         stored = sum(len(message.encode()) + EVENT_OVERHEAD_BYTES for _, message in events)
 
-        def change(db: sqlite3.Connection) -> bool:
+        def change(db: sqlite3.Connection) -> int | None:
             sql = (
                 "SELECT g.id, g.last_seq FROM log_streams s JOIN log_groups g ON g.id = s.group_id"
                 " WHERE s.id = ?"
             )
             row = db.execute(sql, (stream_id,)).fetchone()
             if row is None:
-                return False
-            group_id, last_seq = row
+                return None
+            group_id: int = row[0]
+            last_seq: int = row[1]
             db.executemany(
                 "INSERT INTO log_events VALUES (?, ?, ?, ?, ?, ?)",
                 [
@@ -240,7 +241,7 @@ class SqliteLogEvents:
                 " stored_bytes = stored_bytes + ?4 WHERE id = ?5",
                 (min(times), max(times), now_ms, stored, stream_id),
             )
-            return True
+            return last_seq + 1
 
         return await self._engine.write(change)
 

@@ -27,6 +27,10 @@ class FilterPattern(Protocol):
     def is_everything(self) -> bool:
         """Whether every message matches, so that none needs to be asked about."""
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether its events have values that can be asked for by name."""
+
     def matches(self, message: str) -> bool: ...
 
     def values(self, message: str) -> dict[str, str] | None:

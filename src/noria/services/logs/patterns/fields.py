@@ -62,6 +62,10 @@ class FieldsPattern:
     def is_everything(self) -> bool:
         return False
 
+    @property
+    def has_fields(self) -> bool:
+        return True
+
     def matches(self, message: str) -> bool:
         return self._found(message) is not None
 

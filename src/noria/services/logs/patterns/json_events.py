@@ -100,6 +100,10 @@ class JsonPattern:
     def is_everything(self) -> bool:
         return False
 
+    @property
+    def has_fields(self) -> bool:
+        return True
+
     def matches(self, message: str) -> bool:
         event = _decode(message)
         return event is not None and self._test(event)

@@ -30,6 +30,10 @@ class Terms:
         self._required, self._excluded, self._any = terms[""], terms["-"], terms["?"]
         self.regexes = reader.regexes
 
+    @property
+    def has_fields(self) -> bool:
+        return False
+
     def matches(self, message: str) -> bool:
         if self._required or self._excluded:
             return all(test(message) for test in self._required) and not any(
