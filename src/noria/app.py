@@ -165,7 +165,7 @@ class App:
         gateway = Gateway(settings, clock, Identifier(SERVICE_APIS), credentials, authorizer, last_used)
 
         metrics = Collector(store.metrics, clock)
-        sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
+        sqs = SqsApi(store, clock, metrics, eventual_rules=settings.eventual_rules)
         feed = Feed()
         deliveries = Deliveries(gateway.call, clock)
         storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
@@ -185,7 +185,8 @@ class App:
             lambda: self.url,
             metrics,
         )
-        metrics.counted.append(functions.metrics.collect)
+        metrics.counted += [functions.metrics.collect, sqs.metrics.collect]
+        metrics.measured.append(sqs.metrics.measure)
         triggers = TriggersApi(
             store.records, functions.functions, roles, authorizer, gateway.call, clock, metrics
         )
