@@ -39,6 +39,7 @@ from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.feed import Feed
 from noria.services.logs.filtering import Filtering
 from noria.services.logs.intake import Intake
+from noria.services.logs.metrics import LogMetrics
 from noria.services.logs.resources import GroupResources
 from noria.services.logs.retention import StorageLimit
 from noria.services.logs.sink import RoleLogSink
@@ -169,7 +170,8 @@ class App:
         feed = Feed()
         deliveries = Deliveries(gateway.call, clock)
         storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
-        intake = Intake(store.log_events, storage, feed, Filtering(store, metrics, deliveries))
+        filtering = Filtering(store, metrics, deliveries)
+        intake = Intake(store.log_events, storage, feed, filtering, LogMetrics(metrics))
         logs = LogsApi(store, clock, intake, deliveries)
         live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
