@@ -40,6 +40,7 @@ from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.feed import Feed
 from noria.services.logs.filtering import Filtering
 from noria.services.logs.intake import Intake
+from noria.services.logs.metrics import LogMetrics
 from noria.services.logs.resources import GroupResources
 from noria.services.logs.retention import StorageLimit
 from noria.services.logs.sink import RoleLogSink
@@ -167,11 +168,12 @@ class App:
         gateway = Gateway(clock, Identifier(SERVICE_APIS), authenticator, authorizer)
 
         metrics = Collector(store.metrics, clock)
-        sqs = SqsApi(store, clock, eventual_rules=settings.eventual_rules)
+        sqs = SqsApi(store, clock, metrics, eventual_rules=settings.eventual_rules)
         feed = Feed()
         deliveries = Deliveries(gateway.call, clock)
         storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
-        intake = Intake(store.log_events, storage, feed, Filtering(store, metrics, deliveries))
+        filtering = Filtering(store, metrics, deliveries)
+        intake = Intake(store.log_events, storage, feed, filtering, LogMetrics(metrics))
         logs = LogsApi(store, clock, intake, deliveries)
         live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
@@ -187,7 +189,8 @@ class App:
             lambda: self.url,
             metrics,
         )
-        metrics.counted.append(functions.metrics.collect)
+        metrics.counted += [functions.metrics.collect, sqs.metrics.collect]
+        metrics.measured.append(sqs.metrics.measure)
         triggers = TriggersApi(
             store.records, functions.functions, roles, authorizer, gateway.call, clock, metrics
         )

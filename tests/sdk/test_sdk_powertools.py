@@ -1,11 +1,13 @@
-"""Powertools for AWS Lambda: its BatchProcessor reads our events, and we read its answers."""
+"""Powertools for AWS Lambda: its BatchProcessor reads our events, and we read its answers and metrics."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import distribution
+from typing import Any
 
 from tests.support.aws import QUEUE_EXECUTION, Aws, eventually, unique
 
@@ -25,15 +27,26 @@ def handle(record):
 def handler(event, context):
     return process_partial_response(event, handle, processor, context)
 """
+METERED = """
+from aws_lambda_powertools import Metrics, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+metrics = Metrics(namespace="NAMESPACE", service="shop")
+
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event, context):
+    for amount in event:
+        metrics.add_metric(name="Amount", unit=MetricUnit.Count, value=amount)
+"""
 LIBRARIES = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 EMPTY = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
 
 
-def package(processor: str) -> bytes:
-    """The consumer and what it imports, as one would zip it for AWS."""
+def package(source: str) -> bytes:
+    """A function and what it imports, as one would zip it for AWS."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("app.py", CONSUMER.replace("PROCESSOR", processor))
+        archive.writestr("app.py", source)
         for library in LIBRARIES:
             for file in distribution(library).files or ():
                 if file.suffix == ".py" and ".." not in file.parts:  # scripts lie elsewhere
@@ -41,19 +54,25 @@ def package(processor: str) -> bytes:
     return buffer.getvalue()
 
 
-def consumer(aws: Aws, arn: str, processor: str) -> str:
-    """The name of a function that is triggered by the queue."""
+def function(aws: Aws, source: str) -> str:
     name = unique("powertools")
     aws.functions.create_function(
         FunctionName=name,
         Runtime="python3.11",
         Role=aws.role(QUEUE_EXECUTION),
         Handler="app.handler",
-        Code={"ZipFile": package(processor)},
+        Code={"ZipFile": package(source)},
         Timeout=2,
         MemorySize=256,
     )
     aws.functions.get_waiter("function_active_v2").wait(FunctionName=name)
+    return name
+
+
+def consumer(aws: Aws, arn: str, processor: str) -> str:
+    """The name of a function that is triggered by the queue."""
+    name = function(aws, CONSUMER.replace("PROCESSOR", processor))
+    aws.invoke(name, {"Records": []})  # imports take long on a busy machine, and a batch has 2 s
     aws.functions.create_event_source_mapping(
         EventSourceArn=arn, FunctionName=name, FunctionResponseTypes=["ReportBatchItemFailures"]
     )
@@ -108,3 +127,36 @@ def test_a_fifo_processor_stops_at_a_failure_and_gets_the_rest_in_order_again(aw
     name = consumer(aws, arn, "batch.SqsFifoPartialProcessor()")
     emptied(aws, url)
     assert attempts(aws, name, 6) == [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 2)]
+
+
+def test_metrics_that_a_function_logs_are_in_cloudwatch(aws: Aws) -> None:
+    """With those that Lambda counts of it."""
+    namespace = unique("Shop")
+    name = function(aws, METERED.replace("NAMESPACE", namespace))
+    aws.invoke(name, [2, 3])
+    aws.invoke(name, [5])
+    now = datetime.now(UTC)
+
+    def statistics(space: str, metric: str, **dimensions: str) -> dict[str, Any]:
+        by = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        points = aws.cloudwatch.get_metric_statistics(
+            Namespace=space,
+            MetricName=metric,
+            Dimensions=by,
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=["Sum", "SampleCount", "Maximum"],
+        )["Datapoints"]
+        return {key: points[0][key] for key in ("Sum", "SampleCount", "Unit")} if points else {}
+
+    amounts = {"Sum": 10.0, "SampleCount": 3.0, "Unit": "Count"}
+    eventually(lambda: statistics(namespace, "Amount", service="shop") == amounts, "the amounts")
+    cold = statistics(namespace, "ColdStart", function_name=name, service="shop")
+    assert cold == {"Sum": 1.0, "SampleCount": 1.0, "Unit": "Count"}
+    invocations = statistics("AWS/Lambda", "Invocations", FunctionName=name)
+    assert invocations == {"Sum": 2.0, "SampleCount": 2.0, "Unit": "Count"}
+    assert statistics("AWS/Lambda", "Errors", FunctionName=name)["Sum"] == 0.0
+    assert statistics("AWS/Lambda", "Duration", FunctionName=name, Resource=name)["Unit"] == "Milliseconds"
+    group = f"/aws/lambda/{name}"
+    assert statistics("AWS/Logs", "IncomingLogEvents", LogGroupName=group)["Sum"] >= 8.0

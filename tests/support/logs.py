@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
+from tests.support.metrics import FakeMetrics as OtherMetrics
 
 from noria.clock import Clock, ManualClock
 from noria.context import Principal, RequestContext
@@ -19,6 +20,7 @@ from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.feed import Feed
 from noria.services.logs.filtering import Filtering
 from noria.services.logs.intake import Intake
+from noria.services.logs.metrics import LogMetrics
 from noria.services.logs.retention import StorageLimit
 from noria.services.ports import MetricSink
 from noria.store.metrics import Minute, Series
@@ -103,7 +105,8 @@ def intake(
     filtering = Filtering(
         store, metrics or FakeMetrics(), deliveries or Deliveries(FakeLambda(), ManualClock())
     )
-    return Intake(store.log_events, StorageLimit(store.log_events, storage_bytes), feed or Feed(), filtering)
+    storage = StorageLimit(store.log_events, storage_bytes)
+    return Intake(store.log_events, storage, feed or Feed(), filtering, LogMetrics(OtherMetrics()))
 
 
 def logs_api(store: SqliteStore, clock: Clock, through: Intake | None = None) -> LogsApi:

@@ -28,6 +28,7 @@ class SqsClient:
         self.account = ACCOUNT
         self.region = "us-east-1"
         self.principal: Principal | None = None
+        self.via_service = ""
 
     async def __call__(self, operation: str, **params: Any) -> dict[str, Any]:
         """The answer without the members that are not sent."""
@@ -39,7 +40,15 @@ class SqsClient:
         name = "".join(word.capitalize() for word in operation.split("_"))
         principal = self.principal or root_principal(self.account)
         return RequestContext(
-            "r", "sqs", name, self.account, self.region, principal, self.clock.now_ms(), base_url=URL
+            "r",
+            "sqs",
+            name,
+            self.account,
+            self.region,
+            principal,
+            self.clock.now_ms(),
+            base_url=URL,
+            via_service=self.via_service,
         )
 
     async def settle(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from noria.store.depths import Depths
 from noria.store.log_events import LogEvents
 from noria.store.messages import FifoMessages, StandardMessages
 from noria.store.metrics import Metrics
@@ -81,6 +82,9 @@ class Store(Protocol):
 
     @property
     def log_events(self) -> LogEvents: ...
+
+    @property
+    def depths(self) -> Depths: ...
 
     @property
     def metrics(self) -> Metrics: ...

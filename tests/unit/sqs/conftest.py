@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.support.metrics import FakeMetrics
 from tests.support.sqs import SqsClient
 
 from noria.clock import ManualClock
@@ -17,7 +18,7 @@ async def sqs() -> AsyncIterator[SqsClient]:
     store = SqliteStore(None)
     await store.start()
     clock = ManualClock()
-    api = SqsApi(store, clock)
+    api = SqsApi(store, clock, FakeMetrics())
     await api.start()
     yield SqsClient(api, store, clock)
     await api.stop()

@@ -152,6 +152,26 @@ async def test_a_batch_deletes(sqs: SqsClient) -> None:
     assert await sqs.depth(url) == (0, 1, 0)
 
 
+async def test_lambdas_pollers_take_and_delete_more_at_once_than_clients(sqs: SqsClient) -> None:
+    url = await sqs.queue()
+    for start in range(0, 120, 10):
+        entries = [{"Id": str(n), "MessageBody": str(start + n)} for n in range(10)]
+        await sqs("send_message_batch", queue_url=url, entries=entries)
+    sqs.via_service = "lambda.amazonaws.com"
+    received = await sqs.receive(url, 100)
+    assert [message["Body"] for message in received] == [str(number) for number in range(100)]
+    entries = [
+        {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+        for number, message in enumerate(received)
+    ]
+    answer = await sqs("delete_message_batch", queue_url=url, entries=entries)
+    assert len(answer["Successful"]) == 100
+    assert await sqs.depth(url) == (20, 0, 0)
+    assert (await refused(sqs.receive(url, 101)))[1] == "InvalidParameterValue"
+    sqs.via_service = ""
+    assert (await refused(sqs.receive(url, 11)))[1] == "InvalidParameterValue"
+
+
 async def test_a_batch_changes_visibility(sqs: SqsClient) -> None:
     url = await sqs.queue()
     await sqs.send(url, "a", "b")

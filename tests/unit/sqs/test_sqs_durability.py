@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.support.metrics import FakeMetrics
 from tests.support.sqs import SqsClient
 
 from noria.clock import ManualClock
@@ -30,7 +31,7 @@ async def test_a_long_poll_has_a_message_while_its_send_still_waits_for_the_disk
     store = SqliteStore(tmp_path / "noria.db")
     await store.start()
     clock = ManualClock()
-    api = SqsApi(store, clock)
+    api = SqsApi(store, clock, FakeMetrics())
     await api.start()
     sqs = SqsClient(api, store, clock)
     url = await sqs.queue()

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from tests.support.metrics import FakeMetrics
 from tests.support.sqs import SqsClient
 
 from noria.clock import ManualClock
@@ -119,7 +120,7 @@ class Machine(RuleBasedStateMachine):
 
     async def _start(self) -> None:
         await self.store.start()
-        self.sqs = SqsClient(SqsApi(self.store, self.clock), self.store, self.clock)
+        self.sqs = SqsClient(SqsApi(self.store, self.clock, FakeMetrics()), self.store, self.clock)
         self.urls = {}
         fifo = {"FifoQueue": "true"}
         common = {"VisibilityTimeout": str(VISIBILITY_MS // 1000)}

@@ -7,6 +7,7 @@ import base64
 import json
 from typing import Any
 
+from tests.support.metrics import FakeMetrics
 from tests.support.sqs import SqsClient, refused
 from tests.unit.sqs.test_sqs_dead_letters import ARN, bodies, fail, pipe
 
@@ -139,7 +140,7 @@ async def test_a_task_goes_on_after_a_crash(sqs: SqsClient) -> None:
     sqs.clock.advance(10)
     await sqs.settle()
     assert await sqs.depth(destination) == (1, 0, 0)
-    sqs.api = SqsApi(sqs.store, sqs.clock)
+    sqs.api = SqsApi(sqs.store, sqs.clock, FakeMetrics())
     await sqs.api.start()
     for _ in range(5):
         await sqs.settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.metrics import FakeMetrics
 from tests.support.sqs import SqsClient, refused
 
 from noria.context import Principal
@@ -180,7 +181,7 @@ async def test_the_name_of_a_deleted_queue_is_free_again_after_a_minute(sqs: Sqs
 
 
 async def test_the_60_second_rules_can_be_turned_off(sqs: SqsClient) -> None:
-    sqs.api = SqsApi(sqs.store, sqs.clock, eventual_rules=False)
+    sqs.api = SqsApi(sqs.store, sqs.clock, FakeMetrics(), eventual_rules=False)
     url = await sqs.queue("q")
     await sqs("purge_queue", queue_url=url)
     await sqs("purge_queue", queue_url=url)
@@ -295,7 +296,7 @@ async def test_what_a_crash_left_of_deleted_queues_goes_at_the_next_start(sqs: S
     url = await sqs.queue("q")
     await sqs.send(url, "m")
     await sqs.store.records.delete("sqs-queue", "000000000000", "us-east-1", "q")
-    again = SqsApi(sqs.store, sqs.clock)
+    again = SqsApi(sqs.store, sqs.clock, FakeMetrics())
     await again.start()
     await sqs.settle()
     assert await sqs.store.messages.queues() == []

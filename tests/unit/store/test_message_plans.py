@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from noria.store.sqlite import fairness, fifo, message_schema, messages
+from noria.store.sqlite import depths, fairness, fifo, message_schema, messages
 
 STATEMENTS = {
     "receive": messages.RECEIVE,
@@ -36,6 +36,13 @@ STATEMENTS = {
     "of a tenant": fairness.OF_TENANT,
     "of none": fairness.OF_NONE,
     "served": fairness.SERVED,
+    "oldest": depths.OLDEST,
+    "depth": depths.COUNTS,
+    "has groups": depths.HAS_GROUPS,
+    "held by a group": depths.HELD,
+    "quiet groups": depths.QUIET,
+    "oldest of a group": depths.OLDEST_OF_GROUP,
+    "oldest of none": depths.OLDEST_OF_NONE,
 }
 
 

@@ -27,7 +27,7 @@ async def test_a_window_gathers_until_it_is_over(world: World) -> None:
     world.clock.advance(0.5)
     await settle()
     assert world.bodies() == [[str(number) for number in range(13)]]
-    assert world.deleted_in == [10, 3]
+    assert world.deleted_in == [13]
 
 
 async def test_a_window_ends_early_when_the_batch_is_full(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noria.services.cloudwatch import errors, limits
+from noria.store.metrics import UNITS
 
 _PERCENTILE = re.compile(r"p(?:\d{1,2}(?:\.\d{0,10})?|100(?:\.0{0,10})?)", re.ASCII)
 
@@ -43,8 +44,8 @@ def check_dimensions(dimensions: Sequence[Mapping[str, Any]], name: str) -> tupl
 
 
 def check_unit(unit: str | None, name: str) -> None:
-    if unit is not None and unit not in limits.UNITS:
-        raise errors.not_of(name, limits.UNITS)
+    if unit is not None and unit not in UNITS:
+        raise errors.not_of(name, UNITS)
 
 
 def check_timestamp(time_s: float, now_s: float, name: str) -> None:

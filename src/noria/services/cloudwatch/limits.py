@@ -26,33 +26,4 @@ MAX_PENDING = 20_000  # aggregates that wait in memory for their minute's end: 1
 FLUSH_S = 60.0
 EXPIRY_S = 3_600.0
 
-UNITS = (
-    "Seconds",
-    "Microseconds",
-    "Milliseconds",
-    "Bytes",
-    "Kilobytes",
-    "Megabytes",
-    "Gigabytes",
-    "Terabytes",
-    "Bits",
-    "Kilobits",
-    "Megabits",
-    "Gigabits",
-    "Terabits",
-    "Percent",
-    "Count",
-    "Bytes/Second",
-    "Kilobytes/Second",
-    "Megabytes/Second",
-    "Gigabytes/Second",
-    "Terabytes/Second",
-    "Bits/Second",
-    "Kilobits/Second",
-    "Megabits/Second",
-    "Gigabits/Second",
-    "Terabits/Second",
-    "Count/Second",
-    "None",
-)
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")

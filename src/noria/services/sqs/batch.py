@@ -15,13 +15,13 @@ ENTRY_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_BATCH_ID_LENGTH}}}")
 Entry = Mapping[str, Any]
 
 
-def check(entries: Sequence[Entry] | None, shape: str) -> Sequence[Entry]:
+def check(entries: Sequence[Entry] | None, shape: str, most: int = MAX_BATCH_ENTRIES) -> Sequence[Entry]:
     """Raise what fails a batch as a whole. shape: the entries' name in the model, for the texts."""
     if entries is None:
         raise errors.missing_parameter("Entries")
     if not entries:
         raise errors.empty_batch(shape)
-    if len(entries) > MAX_BATCH_ENTRIES:
+    if len(entries) > most:
         raise errors.too_many_entries(len(entries))
     seen = set()
     for number, entry in enumerate(entries, 1):

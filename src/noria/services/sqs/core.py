@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from noria.clock import Clock
 from noria.context import RequestContext
+from noria.services.ports import MetricSink
+from noria.services.sqs.metrics import QueueMetrics
 from noria.services.sqs.polling import Polls
 from noria.services.sqs.queue import Queue, QueueRecord, Queues
 from noria.services.sqs.tidy import Tidier
@@ -19,7 +21,7 @@ class Core:
     Members that AWS requires have a default all the same there: their absence is answered in SQS's own words.
     """
 
-    def __init__(self, store: Store, clock: Clock, eventual_rules: bool) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: MetricSink, eventual_rules: bool) -> None:
         """eventual_rules: as `config.Settings.eventual_rules`."""
         self._records = store.records
         self._standard = store.messages
@@ -28,6 +30,7 @@ class Core:
         self._eventual_rules = eventual_rules
         self._queues = Queues(store.records)
         self._polls = Polls(clock)
+        self.metrics = QueueMetrics(metrics, self._queues, store, clock)
         self._tidier = Tidier(self._queues, store, clock)
 
     def _messages(self, queue: Queue) -> Messages:

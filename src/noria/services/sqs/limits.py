@@ -34,4 +34,5 @@ MAX_LISTED_MOVE_TASKS = 10
 
 # Ours:
 MAX_CACHED_QUEUES = 10_000  # lookups remembered; a lookup more starts over
+MAX_POLLED_MESSAGES = 100  # of a receive or deletion that Lambda's pollers make: a millisecond of the loop
 TIDY_INTERVAL_S = 60  # how often expired messages and those of deleted queues are looked for

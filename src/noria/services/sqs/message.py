@@ -180,6 +180,14 @@ def size_of(entry: Mapping[str, Any]) -> int:
     return sum(_length(part) for part in parts)
 
 
+def stored_bytes(row: NewMessage) -> int:
+    """Bytes of a message that was accepted, as its limit counts them."""
+    size_bytes = len(row.body) if row.body.isascii() else len(row.body.encode())
+    if row.attributes is not None:
+        size_bytes += sum(map(_size, _decode_extras(row.attributes).attributes.items()))
+    return size_bytes
+
+
 def _length(part: str | bytes | None) -> int:
     # Characters that have no encoding are refused later, with an error of their own.
     return len(part.encode(errors="surrogatepass") if isinstance(part, str) else part or b"")

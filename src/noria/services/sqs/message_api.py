@@ -9,7 +9,12 @@ from noria.context import RequestContext
 from noria.errors import AwsError
 from noria.services.sqs import batch, errors, message, receipt
 from noria.services.sqs.core import Core
-from noria.services.sqs.limits import MAX_MESSAGE_BYTES, MAX_VISIBILITY_TIMEOUT_S
+from noria.services.sqs.limits import (
+    MAX_BATCH_ENTRIES,
+    MAX_MESSAGE_BYTES,
+    MAX_POLLED_MESSAGES,
+    MAX_VISIBILITY_TIMEOUT_S,
+)
 from noria.services.sqs.queue import Queue
 from noria.store.messages import NewMessage, Receipt
 
@@ -133,7 +138,8 @@ class MessageOperations(Core):
         results = batch.Results()
         accepted = []
         receipts = []
-        for entry in batch.check(entries, "DeleteMessageBatchRequestEntry"):
+        most = MAX_POLLED_MESSAGES if ctx.via_service else MAX_BATCH_ENTRIES
+        for entry in batch.check(entries, "DeleteMessageBatchRequestEntry", most):
             try:
                 receipts.append(receipt.parse(queue, entry.get("ReceiptHandle") or ""))
                 accepted.append(entry)

@@ -8,6 +8,7 @@ from typing import Any
 from noria.clock import Clock
 from noria.context import RequestContext
 from noria.errors import AwsError
+from noria.services.ports import MetricSink
 from noria.services.sqs import errors
 from noria.services.sqs.core import Core
 from noria.services.sqs.limits import MAX_LISTED_MOVE_TASKS, MAX_MOVED_PER_SECOND
@@ -17,8 +18,8 @@ from noria.store.base import Store
 
 
 class MoveTaskOperations(Core):
-    def __init__(self, store: Store, clock: Clock, eventual_rules: bool) -> None:
-        super().__init__(store, clock, eventual_rules)
+    def __init__(self, store: Store, clock: Clock, metrics: MetricSink, eventual_rules: bool) -> None:
+        super().__init__(store, clock, metrics, eventual_rules)
         self._move_tasks = MoveTasks(store, self._queues, self._polls, clock)
 
     async def start_message_move_task(

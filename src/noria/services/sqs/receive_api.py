@@ -12,6 +12,7 @@ from noria.services.sqs import errors, message
 from noria.services.sqs.core import Core
 from noria.services.sqs.limits import (
     MAX_IN_FLIGHT,
+    MAX_POLLED_MESSAGES,
     MAX_RECEIVED_MESSAGES,
     MAX_VISIBILITY_TIMEOUT_S,
     MAX_WAIT_TIME_S,
@@ -44,7 +45,8 @@ class ReceiveOperations(Core):
     ) -> dict[str, Any]:
         queue = await self._queues.find(ctx, queue_url)
         want = message.wanted(attribute_names, message_system_attribute_names, message_attribute_names)
-        if not 1 <= max_number_of_messages <= MAX_RECEIVED_MESSAGES:
+        most = MAX_POLLED_MESSAGES if ctx.via_service else MAX_RECEIVED_MESSAGES
+        if not 1 <= max_number_of_messages <= most:
             raise errors.invalid_value(
                 max_number_of_messages, "MaxNumberOfMessages", "Must be between 1 and 10, if provided."
             )

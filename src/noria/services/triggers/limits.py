@@ -5,8 +5,8 @@ from __future__ import annotations
 
 DEFAULT_BATCH_SIZE = 10
 MAX_BATCH_WITHOUT_WINDOW = 10
-MAX_RECEIVED_AT_ONCE = 10  # messages of one ReceiveMessage, entries of one DeleteMessageBatch
-REQUESTS_AT_ONCE = 20  # receives, or deletes, that a large batch has under way at a time
+MAX_RECEIVED_AT_ONCE = 100  # by one request, or deleted: SQS takes more of pollers than of clients
+REQUESTS_AT_ONCE = 2  # receives, or deletes, that a large batch has under way at a time
 MAX_PAYLOAD_BYTES = 6 << 20  # of a synchronous invocation
 MAX_FILTERS = 5  # of a mapping, unless AWS was asked for more
 LONG_POLL_S = 20  # the longest that SQS allows

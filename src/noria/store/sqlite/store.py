@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from noria.store.sqlite import log_events, message_schema, metrics, records
+from noria.store.sqlite.depths import SqliteDepths
 from noria.store.sqlite.engine import SqliteEngine
 from noria.store.sqlite.fifo import SqliteFifoMessages
 from noria.store.sqlite.log_events import SqliteLogEvents
@@ -31,6 +32,7 @@ class SqliteStore:
         self.messages = SqliteMessages(self._engine)
         self.fifo_messages = SqliteFifoMessages(self._engine)
         self.log_events = SqliteLogEvents(self._engine)
+        self.depths = SqliteDepths(self._engine)
         self.metrics = SqliteMetrics(self._engine)
 
     async def start(self) -> None:
