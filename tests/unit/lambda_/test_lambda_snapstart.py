@@ -219,7 +219,7 @@ async def test_what_snapstart_does_not_go_with_is_refused(service: Lambda) -> No
     text = "{} is not supported for SnapStart enabled functions."
     for runtime in ("python3.11", "nodejs20.x", "provided.al2023"):
         assert await refused(create(service, runtime=runtime, **members)) == invalid(text.format(runtime))
-    storage = {"ephemeral_storage": {"Size": 1024}, "runtime": "python3.12"}
+    storage: dict[str, Any] = {"ephemeral_storage": {"Size": 1024}, "runtime": "python3.12"}
     assert (await refused(create(service, **members, **storage)))[0] == "InvalidParameterValueException"
     await active(service, runtime="python3.12", **members)
     change = service.api.update_function_configuration(service.ctx(), function_name="f", runtime="python3.11")

@@ -65,6 +65,7 @@ class LambdaApi:
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
         await self._core.check_runtime(runtime)
+        self._core.runtimes.template(runtime)  # starts while the package is unpacked
         data = checks.zip_file(code)
         given = settings.fields(
             environment=checks.environment_variables(environment),
