@@ -22,12 +22,15 @@ BROUGHT = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3")
 SLOW = 'import time\n\n\ndef handler(event, context):\n    time.sleep(5)\n    return "xxxxxxxxxx"\n'
 
 
-def large_package() -> bytes:
+ECHO = "def echo(event, context):\n    return event\n"
+
+
+def large_package(source: str = ECHO) -> bytes:
     """Some 15 MB in 2,000 files: a function with a boto3 of its own."""
     libraries = Path(boto3.__file__).parents[1]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-        opened.writestr("function.py", "def echo(event, context):\n    return event\n")
+        opened.writestr("function.py", source)
         for name in BROUGHT:
             for path in sorted((libraries / name).rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:

@@ -38,6 +38,24 @@ def post(
 ) -> Load:
     """The same signed SQS request over and over. Raises BenchmarkError if a single one failed."""
     headers = server.signed_headers(operation, body)
+    return _load(server, "/", headers, body, connections, seconds, rate)
+
+
+def post_to(server: Server, service: str, path: str, body: bytes, *, connections: int, seconds: int) -> Load:
+    """Likewise a request of a service that goes by paths."""
+    headers = server.signed(service, path, body, {"Content-Type": "application/json"})
+    return _load(server, path, headers, body, connections, seconds, 0)
+
+
+def _load(
+    server: Server,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    connections: int,
+    seconds: int,
+    rate: int,
+) -> Load:
     arguments = [str(number) for number in (server.port, connections, seconds, rate)]
     command = [sys.executable, "-m", "benchmarks.load", *arguments]
     run = subprocess.run(
@@ -45,7 +63,7 @@ def post(
         cwd=ROOT,
         check=False,
         capture_output=True,
-        input=_wire(headers, body),
+        input=_wire(path, headers, body),
     )
     if run.returncode != 0:
         raise BenchmarkError(f"the load generator failed: {run.stderr.decode(errors='replace')[-500:]}")
@@ -55,9 +73,9 @@ def post(
     return load
 
 
-def _wire(headers: Mapping[str, str], body: bytes) -> bytes:
+def _wire(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST / HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return f"POST {path} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:

@@ -121,6 +121,37 @@ OTHERS = (
     ),
     Measure("warm_p99", "warm invoke, p99", "ms", "the same", marks=(Mark(8),)),
     Measure(
+        "warm_rate",
+        "warm invocations, 16 callers",
+        "/s",
+        "of an echo function, each of 16 connections sending the next one when the last is answered; a single"
+        " failure fails the run",
+        better="higher",
+        marks=(Mark(1500), Mark(15, MINISTACK.name)),
+    ),
+    Measure(
+        "importing",
+        "cold invoke, own boto3",
+        "ms",
+        "boto3's first `invoke` of a function that imports the boto3 of its own 15 MB package, its modules"
+        " compiled",
+    ),
+    Measure("importing_bare", "that import alone", "ms", "in a bare interpreter, the modules compiled"),
+    Measure(
+        "importing_over",
+        "what it costs beyond 1.1 × that",
+        "ms",
+        "the cold invoke less 1.1 times the import alone",
+        marks=(Mark(20),),
+    ),
+    Measure(
+        "restored",
+        "second SnapStart environment",
+        "ms",
+        "boto3's `invoke` of a SnapStart version whose first environment is busy",
+        marks=(Mark(15),),
+    ),
+    Measure(
         "cold_p50",
         "cold invoke, p50",
         "ms",

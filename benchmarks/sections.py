@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import environments, queues, triggers
+from benchmarks import environments, invocations, queues, triggers
 from benchmarks.contenders import (
     EPHEMERAL,
     EVERYBODY,
@@ -90,6 +90,20 @@ def warm(server: Server, plan: Plan) -> Figures:
             raise BenchmarkError(f"{server.contender.name}: a warm invoke answered {answer}")
         samples_ms.append(took_ms)
     return {"warm_p50": percentile(samples_ms, 50), "warm_p99": percentile(samples_ms, 99)}
+
+
+def warm_load(server: Server, plan: Plan) -> Figures:
+    done = invocations.warm_load(server, plan.seconds)
+    return {"warm_rate": done.requests / done.duration_s}
+
+
+def importing(server: Server, _plan: Plan) -> Figures:
+    cold_ms, bare_ms = invocations.importing(server)
+    return {"importing": cold_ms, "importing_bare": bare_ms, "importing_over": cold_ms - 1.1 * bare_ms}
+
+
+def restored(server: Server, _plan: Plan) -> Figures:
+    return {"restored": invocations.restored(server)}
 
 
 def cold(server: Server, _plan: Plan) -> Figures:
@@ -190,6 +204,9 @@ SECTIONS = {
     "receive": _queues(queues.receive, NORIA, EPHEMERAL, FAUXQS, MINISTACK, MOTO),
     "receive-deep": _queues(queues.receive_deep, NORIA, EPHEMERAL, FAUXQS, MINISTACK),
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
+    "warm-load": Section((NORIA, MINISTACK, LIMIT), warm_load),
+    "importing": Section((NORIA,), importing),
+    "restored": Section((NORIA,), restored),
     "cold": Section((NORIA, MINISTACK), cold),
     "deploy": Section((NORIA, MINISTACK), deploy),
     "crowd": Section((NORIA,), crowd),

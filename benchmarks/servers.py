@@ -50,6 +50,7 @@ class Server:
         self.contender = contender
         self.process = process
         self.port = port
+        self.directory = directory
         self.url = f"http://{HOST}:{port}"
         self.spawned_s = spawned_s
         self.ready_s = time.perf_counter() - spawned_s
@@ -69,8 +70,12 @@ class Server:
     def signed_headers(self, operation: str, body: bytes) -> dict[str, str]:
         """Of an SQS request (JSON protocol), signed now: good for five minutes."""
         headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{operation}"}
-        request = AWSRequest("POST", self.url + "/", data=body, headers=headers)
-        SigV4Auth(self.credentials, "sqs", REGION).add_auth(request)
+        return self.signed("sqs", "/", body, headers)
+
+    def signed(self, service: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        """The headers of a POST."""
+        request = AWSRequest("POST", self.url + path, data=body, headers=headers)
+        SigV4Auth(self.credentials, service, REGION).add_auth(request)
         return {**dict(request.headers.items()), "Host": f"{HOST}:{self.port}"}
 
     def post(self, operation: str, body: bytes) -> None:

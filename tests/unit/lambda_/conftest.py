@@ -220,6 +220,17 @@ class Lambda:
             await asyncio.sleep(0.01)
         raise AssertionError(f"{name} did not become active")
 
+    async def settled(self, name: str, qualifier: str) -> dict[str, Any]:
+        """The configuration of a version that is no longer Pending."""
+        for _ in range(1000):
+            found: dict[str, Any] = await self.api.get_function_configuration(
+                self.ctx(), function_name=name, qualifier=qualifier
+            )
+            if found["State"] != "Pending":
+                return found
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{name}:{qualifier} stays Pending")
+
     async def invoke(self, event: object = None, name: str = "f", **members: Any) -> dict[str, Any]:
         payload = json.dumps(event).encode()
         answer: dict[str, Any] = await self.api.invoke(

@@ -11,12 +11,14 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from tests.unit.lambda_.conftest import ISOLATIONS, Lambda
 from tests.unit.lambda_.escapes import ESCAPES, HANDLER
 
 from noria.clock import SystemClock
+from noria.services.lambda_ import runtimes
 from noria.services.lambda_.processes import runtime_process
 from noria.services.lambda_.sandbox import kernel, seccomp
 
@@ -65,37 +67,68 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     libc.msgctl(messages, 0, None)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=ISOLATIONS[:-1])
+class Attacker(msgspec.Struct):
+    """A service in a mode that isolates, with the function ``f`` that tries, and what it has learned."""
+
+    service: Lambda
+    given: dict[str, Any]
+    qualifier: str | None
+
+    async def tries(self, code: str) -> str:
+        event = {"code": code, "given": self.given}
+        answer: str = await self.service.call(event, qualifier=self.qualifier)
+        return answer
+
+
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="module",
+    params=[(mode, is_restored) for is_restored in (False, True) for mode in ISOLATIONS[:-1]],
+    ids=lambda param: f"{param[0]}, restored" if param[1] else param[0],
+)
 async def attacker(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, surroundings: dict[str, Any]
-) -> AsyncIterator[tuple[Lambda, dict[str, Any]]]:
-    """A service in a mode that isolates, with the function ``f`` that tries, and what it has learned."""
+) -> AsyncIterator[Attacker]:
+    """In an environment of its own, or one that is restored from a snapshot."""
+    mode, is_restored = request.param
     data_dir = tmp_path_factory.mktemp("data")
-    service = Lambda(data_dir, SystemClock(), isolation=request.param)
-    await service.start()
-    await service.create(OTHER, name="other")
-    host, port = (await service.call(name="other")).split(":")
-    (fleet,) = service.api._pool._fleets.values()
-    process = fleet.idle[0]._process
-    assert process is not None
-    (code,) = data_dir.glob("code/*/task/app.py")
-    await service.create(HANDLER, memory_size=512)
-    yield service, {
-        **surroundings, "data_dir": str(data_dir), "other_code": str(code), "other_api": [host, int(port)],
-        "other": runtime_process(process.pid.result()),
-    }  # fmt: skip
+    service = Lambda(data_dir, SystemClock(), isolation=mode)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runtimes, "find_interpreter", lambda version: None)  # nothing is installed
+        await service.start()
+        await service.create(OTHER, name="other")
+        host, port = (await service.call(name="other")).split(":")
+        (fleet,) = service.api._pool._fleets.values()
+        process = fleet.idle[0]._process
+        assert process is not None
+        (code,) = data_dir.glob("code/*/task/app.py")
+        await service.create(
+            HANDLER,
+            memory_size=512,
+            runtime="python3.12",
+            snap_start={"ApplyOn": "PublishedVersions" if is_restored else "None"},
+        )
+        await service.api.publish_version(service.ctx(), function_name="f")
+        await service.settled("f", "1")
+    yield Attacker(
+        service,
+        {
+            **surroundings, "data_dir": str(data_dir), "other_code": str(code),
+            "other_api": [host, int(port)], "other": runtime_process(process.pid.result()),
+        },
+        "1" if is_restored else None,
+    )  # fmt: skip
     await service.stop()
 
 
 @pytest.mark.parametrize("what", ESCAPES)
-async def test_nothing_gets_out(attacker: tuple[Lambda, dict[str, Any]], what: str) -> None:
-    service, given = attacker
-    answer = await service.call({"code": ESCAPES[what], "given": given})
+async def test_nothing_gets_out(attacker: Attacker, what: str) -> None:
+    answer = await attacker.tries(ESCAPES[what])
     assert answer.startswith("stopped"), answer
 
 
-async def test_what_a_function_needs_is_there(attacker: tuple[Lambda, dict[str, Any]]) -> None:
-    service, _ = attacker
+async def test_what_a_function_needs_is_there(attacker: Attacker) -> None:
+    service = attacker.service
     await service.create(
         "import concurrent.futures, decimal, os, socket, sqlite3, ssl, subprocess, sys, tempfile, threading\n"
         "import pathlib, boto3\n"
@@ -123,8 +156,8 @@ async def test_what_a_function_needs_is_there(attacker: tuple[Lambda, dict[str, 
     assert await service.call(name="ordinary") == "1\n"
 
 
-async def test_an_environment_has_temporary_files_of_its_own(attacker: tuple[Lambda, dict[str, Any]]) -> None:
-    service, _ = attacker
+async def test_an_environment_has_temporary_files_of_its_own(attacker: Attacker) -> None:
+    service = attacker.service
     source = (
         "import os\n"
         "def handler(e, c):\n"
@@ -137,8 +170,8 @@ async def test_an_environment_has_temporary_files_of_its_own(attacker: tuple[Lam
     await service.call(name="second")
 
 
-async def test_its_paths_are_awss(attacker: tuple[Lambda, dict[str, Any]]) -> None:
-    service, _ = attacker
+async def test_its_paths_are_awss(attacker: Attacker) -> None:
+    service = attacker.service
     if service.settings.isolation != "namespaces":
         pytest.skip("needs mounts of its own")
     await service.create(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import io
 import os
 import random
 import stat
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tests.unit.lambda_.conftest import zipped
 
 from noria.errors import AwsError
 from noria.services.lambda_ import unpack
+from noria.services.lambda_.code_files import GET_FLAGS, TOP_OF_HIERARCHY, spread
 from noria.services.lambda_.package import PackageStore
 
 BAD_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
@@ -249,3 +252,27 @@ async def test_a_dry_run_keeps_nothing(packages: PackageStore, tmp_path: Path) -
     with pytest.raises(AwsError, match="Could not unzip"):
         await packages.validate(entry("../evil"))
     assert files_under(tmp_path / "code") == []
+
+
+def flags_of(directory: Path) -> int:
+    """As ``lsattr -d`` shows them; 0 where the file system has none."""
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        flags = bytearray(8)
+        fcntl.ioctl(fd, GET_FLAGS, flags)
+        return int.from_bytes(flags, sys.byteorder)
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a flag of Linux's file systems")
+async def test_packages_are_put_far_from_each_other_where_the_file_system_can(
+    packages: PackageStore, tmp_path: Path
+) -> None:
+    spread(Path("/proc/self"))  # which knows no such flag
+    spread(tmp_path)
+    assert flags_of(tmp_path / "code") & TOP_OF_HIERARCHY == flags_of(tmp_path) & TOP_OF_HIERARCHY
+    if flags_of(tmp_path) & 0x80000:  # extents: it is ext4
+        assert flags_of(tmp_path / "code") & TOP_OF_HIERARCHY

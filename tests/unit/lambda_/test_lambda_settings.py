@@ -55,7 +55,6 @@ async def test_a_function_logs_into_the_group_that_it_names(service: Lambda) -> 
 @pytest.mark.parametrize(
     ("members", "what"),
     [
-        ({"snap_start": {"ApplyOn": "PublishedVersions"}}, "SnapStart's ApplyOn PublishedVersions"),
         ({"vpc_config": {"SubnetIds": ["s"]}}, "A VpcConfig with subnets or security groups"),
     ],
 )

@@ -65,6 +65,7 @@ class LambdaApi:
                 "Runtime and Handler are mandatory parameters for functions created with deployment packages."
             )
         await self._core.check_runtime(runtime)
+        self._core.runtimes.template(runtime)  # starts while the package is unpacked
         data = checks.zip_file(code)
         given = settings.fields(
             environment=checks.environment_variables(environment),
@@ -101,6 +102,7 @@ class LambdaApi:
             build_id=str(uuid.uuid4()),
             **given,
         )
+        checks.check_snap_start(function)
         return await self._create(ctx, function, data, publish=publish)
 
     async def _create(
@@ -275,6 +277,7 @@ class LambdaApi:
             old_logging=old.logging,
         )
         new = msgspec.structs.replace(old, **given, **self._next_build(str(uuid.uuid4())))
+        checks.check_snap_start(new)
         if new.dead_letter_arn and (dead_letter_config is not None or role is not None):
             await self._core.destinations.check_dead_letter(new)
         if layers is not None:

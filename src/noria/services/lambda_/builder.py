@@ -7,18 +7,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from noria.clock import Clock
 from noria.services.lambda_ import errors, log_lines
 from noria.services.lambda_.environment import Environment, InitializationType, Site
 from noria.services.lambda_.fleet import Key
+from noria.services.lambda_.invocation import Failure
 from noria.services.lambda_.limits import CREDENTIALS_MARGIN_S
 from noria.services.lambda_.memory import MemoryWatch
-from noria.services.lambda_.models import Function
+from noria.services.lambda_.models import Function, runtime_version_arn
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.runtime_table import RUNTIMES, interpreter_title
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.sandbox.confine import NAMESPACES
+from noria.services.lambda_.snapshot import Snapshot
+from noria.services.lambda_.snapshots import Snapshots
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
 
 
@@ -44,18 +49,61 @@ class Builder:
         self._scratch = scratch
         self._memory = MemoryWatch()
         self._sessions: dict[Key, RoleSession] = {}
+        self.snapshots = Snapshots(self._take_snapshot)
 
     async def build(self, function: Function, initialization: InitializationType) -> Environment:
         """A cold environment. Raises AccessDeniedException where the role can no longer be assumed."""
+        if function.is_snapshot:
+            return await self._restored(function)
+        site = await self._site(function, initialization)
+        log = await self._log(site)
+        return Environment(
+            site, lambda: self._runtimes.template(function.runtime), log, self._memory, self._clock
+        )
+
+    async def _restored(self, function: Function) -> Environment:
+        """One that will be forked from its version's snapshot."""
+        snapshot = await self.snapshots.get(function)
+        if isinstance(snapshot, Failure):
+            raise errors.environment_failed(snapshot.document.decode(errors="replace"))
+        of_snapshot = snapshot.site
+        site = msgspec.structs.replace(
+            of_snapshot,
+            session=await self._session(function),
+            log_stream=self._log_stream(function),
+            snapshot_api=snapshot.api_address,
+        )
+        log = self._open_log(site)
+        arn = runtime_version_arn(function.region, function.runtime)
+        log.write(log_lines.restore_start(function.runtime, site.interpreter.text, arn))
+        return Environment(site, lambda: snapshot, log, self._memory, self._clock)
+
+    async def _take_snapshot(self, function: Function) -> Snapshot | Failure:
+        site = await self._site(function, "snap-start")
+        template = self._runtimes.template(function.runtime)
+        snapshot = Snapshot(site, template, await self._log(site), self._memory)
+        failure = await snapshot.take(lambda: self._credentials(function))
+        return snapshot if failure is None else failure
+
+    async def _credentials(self, function: Function) -> bytes:
+        session = await self._session(function)
+        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(session.expires_at_ms / 1000))
+        document = {
+            "AccessKeyId": session.access_key_id,
+            "SecretAccessKey": session.secret_access_key,
+            "Token": session.session_token,
+            "Expiration": expires,
+        }
+        return msgspec.json.encode(document)
+
+    async def _site(self, function: Function, initialization: InitializationType) -> Site:
         session = await self._session(function)
         await self._runtimes.prepared(function.runtime)
-        name = secrets.token_hex(16)
-        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
         mode = self._runtimes.isolation.mode
-        scratch = None if mode == NAMESPACES else self._scratch / name
+        scratch = None if mode == NAMESPACES else self._scratch / secrets.token_hex(16)
         if scratch is not None:
             scratch.mkdir(mode=0o700)
-        site = Site(
+        return Site(
             function=function,
             interpreter=self._runtimes.interpreter(function.runtime),
             session=session,
@@ -64,16 +112,27 @@ class Builder:
             task_root=await self._packages.task_root(function.code_sha256),
             layers_root=await self._packages.layers_root([layer.code_sha256 for layer in function.layers]),
             scratch=scratch,
-            log_stream=f"{day}/[{function.version}]{name}",
+            log_stream=self._log_stream(function),
             initialization=initialization,
         )
 
+    def _log_stream(self, function: Function) -> str:
+        day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
+        return f"{day}/[{function.version}]{secrets.token_hex(16)}"
+
+    def _open_log(self, site: Site) -> FunctionLog:
+        function = site.function
+
         async def open_stream() -> LogStream | None:
             return await self._logs.open_stream(
-                session.principal, function.region, function.log_group, site.log_stream
+                site.session.principal, function.region, function.log_group, site.log_stream
             )
 
-        log = FunctionLog(self._clock, open_stream)
+        return FunctionLog(self._clock, open_stream)
+
+    async def _log(self, site: Site) -> FunctionLog:
+        """Begun as the log of an initialisation begins."""
+        log, function = self._open_log(site), site.function
         runtime = RUNTIMES[function.runtime]
         interpreter = site.interpreter.text if runtime.language else ""
         log.write(log_lines.init_start(function.runtime, interpreter))
@@ -81,9 +140,7 @@ class Builder:
             title = interpreter_title(runtime.language, site.interpreter.version)
             why = await self._runtimes.note(function.runtime)
             log.write(log_lines.nearest_runtime(function.runtime, title, why))
-        return Environment(
-            site, lambda: self._runtimes.template(function.runtime), log, self._memory, self._clock
-        )
+        return log
 
     async def _session(self, function: Function) -> RoleSession:
         """One session serves all environments of a build until half of its life is over."""

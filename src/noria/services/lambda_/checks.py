@@ -10,7 +10,8 @@ from noria.errors import AwsError, not_implemented
 from noria.services.lambda_ import errors
 from noria.services.lambda_.libraries import not_here
 from noria.services.lambda_.limits import ENVIRONMENT_BYTES, MEMORY_MB, TAGS, TIMEOUT_S
-from noria.services.lambda_.runtime_table import AWS_RUNTIMES, RUNTIMES, UNKNOWN_RUNTIME
+from noria.services.lambda_.models import EPHEMERAL_STORAGE_MB, Function
+from noria.services.lambda_.runtime_table import AWS_RUNTIMES, RUNTIMES, SNAP_START, UNKNOWN_RUNTIME
 from noria.services.lambda_.runtimes import Runtimes
 
 # docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, "Reserved environment variables"
@@ -67,6 +68,21 @@ def environment_variables(environment: Mapping[str, Any] | None) -> dict[str, st
     if any("\0" in name + value for name, value in variables.items()):
         raise errors.invalid_parameter("Environment variables must not contain null characters.")
     return variables
+
+
+def check_snap_start(function: Function) -> None:
+    """What SnapStart does not go with."""
+    if not function.snap_start:
+        return
+    if function.runtime not in SNAP_START:
+        raise errors.invalid_parameter(
+            f"{function.runtime} is not supported for SnapStart enabled functions."
+        )
+    if function.ephemeral_storage_mb > EPHEMERAL_STORAGE_MB:
+        raise errors.invalid_parameter(
+            f"Ephemeral storage of more than {EPHEMERAL_STORAGE_MB} MB is not supported for SnapStart "
+            "enabled functions."
+        )
 
 
 def check_memory_size(memory_size_mb: int) -> None:

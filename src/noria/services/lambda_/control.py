@@ -161,6 +161,8 @@ class Control:
             revision_id=str(uuid.uuid4()),
             build_id=str(uuid.uuid4()),
         )
+        if version.is_snapshot:  # Pending until it is initialised
+            version = msgspec.structs.replace(version, state="Pending", update_status=None)
         self.hold(version)
         shared = msgspec.structs.replace(latest.shared, versions=number)
         counted = msgspec.structs.replace(latest, shared=shared, revision_id=str(uuid.uuid4()))
@@ -211,6 +213,9 @@ class Control:
                 await self._settle(function, await self._runtimes.note(function.runtime), runs=False)
                 return
             await self._warm(function.runtime)
+            if function.is_snapshot and (failed := await self._pool.take_snapshot(function)):
+                await self._settle(function, failed, runs=False)
+                return
         except (OSError, AwsError, zipfile.BadZipFile) as error:
             log.error("%s cannot be made ready", function.version_arn, exc_info=error)
             await self._settle(function, str(error))

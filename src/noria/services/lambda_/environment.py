@@ -14,6 +14,7 @@ import msgspec
 
 from noria.clock import Clock
 from noria.services.lambda_ import invocation, log_lines
+from noria.services.lambda_.fork_server import ForkServer
 from noria.services.lambda_.interpreters import Interpreter
 from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import (
@@ -29,22 +30,23 @@ from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
 from noria.services.lambda_.programs import programs, search_path
 from noria.services.lambda_.recursion import next_header
+from noria.services.lambda_.runtime_api import CREDENTIALS
 from noria.services.lambda_.sandbox import namespaces
-from noria.services.lambda_.template import Template
 from noria.services.ports import RoleSession
 
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
-InitializationType = Literal["on-demand", "provisioned-concurrency"]
+InitializationType = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 KILL_TIMEOUT_S = 10.0  # a killed process that waits for a device ends when the device answers
 
 
 class Site(msgspec.Struct, frozen=True):
     """Where and as whom an environment runs.
 
-    mode: of isolation. task_root: the unpacked package. layers_root: the unpacked layers. scratch: its own
-    directory for temporary files, where the mode does not bring it one.
+    mode: of isolation. task_root: the unpacked package. layers_root: the unpacked layers. scratch: the
+    directory for temporary files, where the mode does not bring one; an environment that is restored shares
+    its snapshot's. snapshot_api: the Runtime API of the snapshot.
     """
 
     function: Function
@@ -56,7 +58,8 @@ class Site(msgspec.Struct, frozen=True):
     layers_root: Path | None
     scratch: Path | None
     log_stream: str
-    initialization: InitializationType
+    initialization: InitializationType = "on-demand"
+    snapshot_api: str = ""
 
 
 class EnvironmentEnded(Exception):
@@ -65,7 +68,7 @@ class EnvironmentEnded(Exception):
 
 def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
     """What the template needs to fork it. The variables are AWS's, and nothing of the server's own."""
-    function, session = site.function, site.session
+    function = site.function
     if site.scratch is None:
         runtime_dir, task_root, temporary = namespaces.RUNTIME_DIR, namespaces.TASK_ROOT, namespaces.TEMPORARY
         layers = namespaces.LAYERS
@@ -76,9 +79,7 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         temporary, bin_dir = str(site.scratch), os.path.dirname(site.interpreter.executable)
     variables = {
         "_HANDLER": function.handler,
-        "AWS_ACCESS_KEY_ID": session.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
-        "AWS_SESSION_TOKEN": session.session_token,
+        **_credentials(site),
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
@@ -113,10 +114,24 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "programs": programs(function, site.interpreter, task_root, layers, runtime_dir, bin_dir),
         "temporary": temporary,
         "temporary_bytes": function.ephemeral_storage_mb * MIB,
+        "is_snapshot": False,
         "open_files": OPEN_FILES,
         "processes": PROCESSES,
         "data_bytes": 2 * function.memory_size_mb * MIB + RESERVED_BYTES,
         "environment": {**defaults, **(function.environment or {}), **variables},
+    }
+
+
+def _credentials(site: Site) -> dict[str, str]:
+    """Those of a snapshot would expire: as on AWS, its environments ask for theirs when they need them."""
+    if site.snapshot_api:
+        url = f"http://{site.snapshot_api}{CREDENTIALS}"
+        # No secret: the Runtime API knows by the connection who asks.
+        return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "noria"}
+    return {
+        "AWS_ACCESS_KEY_ID": site.session.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": site.session.secret_access_key,
+        "AWS_SESSION_TOKEN": site.session.session_token,
     }
 
 
@@ -126,7 +141,7 @@ class Environment:
     def __init__(
         self,
         site: Site,
-        template: Callable[[], Template],
+        template: Callable[[], ForkServer],
         log: FunctionLog,
         memory: MemoryWatch,
         clock: Clock,
@@ -140,6 +155,11 @@ class Environment:
         self._memory = memory
         self._clock = clock
         self._process: RuntimeProcess | None = None
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether it comes of a snapshot, whose place it shares."""
+        return self.site.initialization == "snap-start"
 
     @property
     def is_alive(self) -> bool:
@@ -177,7 +197,7 @@ class Environment:
         answered = process.deliver(work.request_id, headers, work.payload or b"{}")
         self._memory.watch(process, self.site.function.memory_size_mb * MIB)
         try:
-            await _within(answered, timeout_s - spent_s)
+            await within(answered, timeout_s - spent_s)
         finally:
             self._memory.forget(process)
         duration_s = time.perf_counter() - began_s
@@ -210,6 +230,8 @@ class Environment:
         """
         failure, spent_s = await self._start_process(work.request_id, INIT_TIMEOUT_S)
         if failure is None:
+            if self.is_restored:
+                self.log.write(log_lines.restore_report(spent_s * 1000))
             return spent_s * 1000, None, 0.0
         self._init_report(spent_s, "init", failure)
         await self.end()
@@ -226,7 +248,7 @@ class Environment:
         await process.start(lambda address: process_spec(self.site, address))
         self._memory.watch(process, function.memory_size_mb * MIB)
         try:
-            await _within(process.initialised, timeout_s)
+            await within(process.initialised, timeout_s)
         finally:
             self._memory.forget(process)
         spent_s = time.perf_counter() - began_s
@@ -244,7 +266,11 @@ class Environment:
         return Failure(answer.body, invocation.error_type(answer.body))
 
     def _init_report(self, spent_s: float, phase: str, failure: Failure) -> None:
-        self.log.write(log_lines.init_report(spent_s * 1000, phase, failure.status, failure.error_type))
+        spent_ms, status, error_type = spent_s * 1000, failure.status, failure.error_type
+        if self.is_restored:
+            self.log.write(log_lines.restore_report(spent_ms, status, error_type))
+        else:
+            self.log.write(log_lines.init_report(spent_ms, phase, status, error_type))
 
     async def _timed_out(self, work: Work, init_ms: float | None) -> Outcome:
         timeout_s = self.site.function.timeout_s
@@ -288,6 +314,7 @@ class Environment:
                 init_ms,
                 failure.status if failure else "",
                 failure.error_type if failure else "",
+                is_restored=self.is_restored,
             )
         )
         self.log.flush()
@@ -304,7 +331,7 @@ class Environment:
         if self._process is not None and self._process.is_alive:
             self._process.measure()
             self._process.kill()
-            await _within(self._process.ended, KILL_TIMEOUT_S)
+            await within(self._process.ended, KILL_TIMEOUT_S)
             if self._process.is_alive:
                 log.error("an environment of %s does not end", self.site.function.arn)
 
@@ -321,7 +348,7 @@ def _event_headers(function: Function, work: Work, deadline_ms: int) -> list[tup
     return headers
 
 
-async def _within(future: asyncio.Future[Any], seconds: float) -> None:
+async def within(future: asyncio.Future[Any], seconds: float) -> None:
     """Wait for a future no longer than that; real time, as a real process takes it."""
     if not future.done():
         await asyncio.wait([future], timeout=max(0.0, seconds))

@@ -28,6 +28,7 @@ INIT_TIMEOUT_S = 10.0  # the init phase, on-demand
 ACCOUNT_CONCURRENCY = 1000  # concurrent executions of an account in a region
 UNRESERVED_CONCURRENCY = 100  # which at least must be left to functions that reserve none
 MACHINE_ENVIRONMENTS = 1000  # ours: processes of one server, whatever the accounts
+SNAPSHOTS = 64  # ours: initialised SnapStart versions that are kept, as processes
 FREEZE_DELAY_S = 0.05  # ours: an environment that is used again at once is spared being frozen
 IDLE_EXPIRY_S = 420.0  # AWS keeps idle environments for 5 to 15 minutes
 CREDENTIALS_MARGIN_S = 60.0 + TIMEOUT_S[-1]  # an environment is retired while an invocation still fits in

@@ -21,6 +21,19 @@ def init_report(duration_ms: float, phase: str, status: str, error_type: str) ->
     return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{error}\n"
 
 
+def restore_start(runtime: str, interpreter: str, arn: str) -> str:
+    """arn: of the runtime's version."""
+    text = init_start(runtime, interpreter).removeprefix("INIT_START ").rstrip("\n")
+    return f"RESTORE_START {text}\tRuntime Version ARN: {arn}\n"
+
+
+def restore_report(duration_ms: float, status: str = "", error_type: str = "") -> str:
+    line = f"RESTORE_REPORT Restore Duration: {duration_ms:.2f} ms"
+    line += f"\tStatus: {status}" if status else ""
+    line += f"\tError Type: {error_type}" if error_type else ""
+    return line + "\n"
+
+
 def start(request_id: str, version: str) -> str:
     return f"START RequestId: {request_id} Version: {version}\n"
 
@@ -42,14 +55,22 @@ def report(
     init_duration_ms: float | None,
     status: str = "",
     error_type: str = "",
+    *,
+    is_restored: bool = False,
 ) -> str:
-    """status: ``timeout`` or ``error`` where the environment, not the handler, ended the invocation."""
+    """is_restored: what took `init_duration_ms` was no initialisation.
+
+    status: ``timeout`` or ``error`` where the environment, not the handler, ended the invocation.
+    """
     billed_ms = max(1, math.ceil(duration_ms + (init_duration_ms or 0.0)))
     line = (
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
         f"Memory Size: {memory_size_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
     )
-    if init_duration_ms is not None:
+    if init_duration_ms is not None and is_restored:
+        billed_ms = math.ceil(init_duration_ms)
+        line += f"Restore Duration: {init_duration_ms:.2f} ms\tBilled Restore Duration: {billed_ms} ms\t"
+    elif init_duration_ms is not None:
         line += f"Init Duration: {init_duration_ms:.2f} ms\t"
     if status:
         line += f"Status: {status}\t"

@@ -73,6 +73,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     logging: Logging = Logging()
     tracing_mode: Literal["PassThrough", "Active"] = "PassThrough"
     dead_letter_arn: str = ""
+    snap_start: bool = False
     runtime_updates: Literal["Auto", "FunctionUpdate", "Manual"] = "Auto"
     shared: Shared = Shared()
     code_sha256: str
@@ -93,6 +94,11 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def version_arn(self) -> str:
         """Of this version, ``$LATEST`` included."""
         return function_arn(self.account, self.region, self.name, self.version)
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether its environments are restored from a snapshot: those of published versions."""
+        return self.snap_start and self.version != LATEST
 
     @property
     def log_group(self) -> str:
@@ -169,7 +175,10 @@ def configuration(function: Function, qualifier: str = "") -> dict[str, Any]:
         "PackageType": "Zip",
         "Architectures": [function.architecture],
         "EphemeralStorage": {"Size": function.ephemeral_storage_mb},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {
+            "ApplyOn": "PublishedVersions" if function.snap_start else "None",
+            "OptimizationStatus": "On" if function.is_snapshot and function.state == "Active" else "Off",
+        },
         "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(function.region, function.runtime)},
         "LoggingConfig": _logging(function),
     }

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from noria.services.lambda_.code_files import (
     link_tree,
     protect,
     remove_tree,
+    spread,
     sync_directory,
     unzipped_bytes,
 )
@@ -62,6 +64,8 @@ class PackageStore:
 
     def _clean(self, wanted: set[str]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if sys.platform == "linux":
+            spread(self._directory)
         for entry in self._directory.iterdir():
             if entry.name not in wanted:
                 remove_tree(entry)

@@ -19,7 +19,7 @@ from noria.services.lambda_.builder import Builder
 from noria.services.lambda_.code_files import remove_tree
 from noria.services.lambda_.environment import Environment, EnvironmentEnded, InitializationType
 from noria.services.lambda_.fleet import Fleet, Key, Provisioned
-from noria.services.lambda_.invocation import Outcome, Work
+from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, IDLE_EXPIRY_S, MACHINE_ENVIRONMENTS
 from noria.services.lambda_.models import Function
 
@@ -203,7 +203,7 @@ class Pool:
     async def _ended(self, environment: Environment) -> None:
         await environment.end()
         await environment.log.close()
-        if environment.site.scratch is not None:
+        if environment.site.scratch is not None and not environment.is_restored:
             await asyncio.to_thread(shutil.rmtree, environment.site.scratch, ignore_errors=True)
 
     def _expire(self) -> None:
@@ -249,13 +249,18 @@ class Pool:
         key = (function.arn, function.build_id)
         self._builder.forget(key)
         fleet = self._fleets.pop(key, None)
-        if fleet is None:
-            return
-        fleet.is_retired = True
-        while fleet.idle:
-            self._end(fleet.idle.pop())
-        self._check_emptied(fleet)
-        await fleet.emptied.wait()
+        if fleet is not None:
+            fleet.is_retired = True
+            while fleet.idle:
+                self._end(fleet.idle.pop())
+            self._check_emptied(fleet)
+            await fleet.emptied.wait()
+        await self._builder.snapshots.end(key)
+
+    async def take_snapshot(self, function: Function) -> str:
+        """Have the version's snapshot ready; why there is none, if so. Raises what the machine refuses."""
+        taken = await self._builder.snapshots.get(function)
+        return taken.document.decode(errors="replace") if isinstance(taken, Failure) else ""
 
     async def stop(self, grace_s: float) -> None:
         """Let running invocations finish for that long, then end every environment; logs are written."""
@@ -278,3 +283,4 @@ class Pool:
                 self._end(fleet.idle.pop())
         while self._endings:
             await asyncio.wait(self._endings)
+        await self._builder.snapshots.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from noria.services.lambda_.fork_server import ForkServer
 from noria.services.lambda_.limits import FREEZE_DELAY_S, PROCESSES, RESPONSE_BYTES
 from noria.services.lambda_.output import FunctionLog, OutputPipe
 from noria.services.lambda_.processes import (
@@ -16,8 +17,7 @@ from noria.services.lambda_.processes import (
     runtime_process,
     stop_processes,
 )
-from noria.services.lambda_.runtime_api import RuntimeApi
-from noria.services.lambda_.template import Template
+from noria.services.lambda_.runtime_api import Credentials, RuntimeApi
 
 Headers = Sequence[tuple[str, str]]
 
@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True):
 class RuntimeProcess:
     """One process, from its fork to its end. Implements `runtime_api.Runtime`."""
 
-    def __init__(self, template: Template, log: FunctionLog) -> None:
+    def __init__(self, template: ForkServer, log: FunctionLog) -> None:
         loop = asyncio.get_running_loop()
         self._template = template
         self._api = RuntimeApi(self)
@@ -54,14 +54,16 @@ class RuntimeProcess:
         self.out_of_memory = False
         self.peak_bytes = 0
 
-    async def start(self, spec_at: Callable[[str], dict[str, Any]]) -> None:
+    async def start(self, spec_at: Callable[[str], dict[str, Any]], *more_fds: int) -> None:
         """Fork it. spec_at: makes the spec (see `template_process`) from the Runtime API's address.
+
+        more_fds: what it gets beside its output.
 
         Raises ServiceException where the machine cannot.
         """
         try:
             spec = spec_at(await self._api.start())
-            pid = await self._template.fork(spec, self._output.write_fd, self._exited)
+            pid = await self._template.fork(spec, [self._output.write_fd, *more_fds], self._exited)
         except BaseException:
             self._close()
             raise
@@ -73,6 +75,15 @@ class RuntimeProcess:
     @property
     def is_alive(self) -> bool:
         return not self.ended.done()
+
+    @property
+    def api_address(self) -> str:
+        host, port = self._api.address
+        return f"{host}:{port}"
+
+    def serve_credentials(self, credentials: Credentials) -> None:
+        """To what comes of it, at its Runtime API."""
+        self._api.credentials = credentials
 
     def deliver(self, request_id: str, headers: Headers, event: bytes) -> asyncio.Future[Answer]:
         """Give it an invocation as soon as it asks for one; the future tells how that ended."""

@@ -18,19 +18,19 @@ def descendants(pid: int, limit: int) -> list[int]:
     for parent in found:
         if len(found) > limit:
             break
-        found += _children(parent)
+        found += children(parent)
     return found
 
 
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
+def children(pid: int) -> list[int]:
+    found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                children += map(int, file.read().split())
+                found += map(int, file.read().split())
     except OSError:
-        return children  # it ended meanwhile, or there is no such thing here
-    return children
+        return found  # it ended meanwhile, or there is no such thing here
+    return found
 
 
 def stop_processes(pid: int, limit: int) -> list[int]:
@@ -53,18 +53,21 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
+def number_within(pid: int) -> int:
+    """The process's number in its own PID namespace; ours where it has none, or Linux does not say."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            return int(file.read(4096).partition(b"NSpid:")[2].partition(b"\n")[0].split()[-1])
+    except (OSError, IndexError):
+        return pid
+
+
 def runtime_process(first: int) -> int:
     """The process in which the function runs: the environment's first, or that one's first child.
 
     In a PID namespace the first process only waits for the second.
     """
-    try:
-        with open(f"/proc/{first}/status", "rb", buffering=0) as file:
-            in_namespaces = file.read(4096).partition(b"NSpid:")[2].partition(b"\n")[0].split()
-    except OSError:
-        return first
-    children = _children(first) if in_namespaces[-1:] == [b"1"] else []
-    return min(children, default=first)
+    return min(children(first) if number_within(first) == 1 else [], default=first)
 
 
 def resident_bytes(pid: int) -> int:

@@ -12,11 +12,13 @@ import asyncio
 import base64
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
 
 import httptools
+import msgspec
 
+from noria.errors import AwsError
 from noria.services.lambda_.limits import PROCESSES, RESPONSE_BYTES
 from noria.services.lambda_.processes import LINUX, owns_connection
 
@@ -27,6 +29,10 @@ LARGEST_BODY_BYTES = RESPONSE_BYTES + 1  # what is longer is cut: it is refused 
 LARGEST_HEADER_BYTES = 1 << 20  # awslambdaric sends its X-Ray cause in one
 CONNECTIONS = 16  # of an environment at a time
 ACCEPTED = b'{"status":"OK"}\n'
+CREDENTIALS = "/2021-04-23/credentials"  # as AWS_CONTAINER_CREDENTIALS_FULL_URI has it on AWS
+
+Credentials = Callable[[], Awaitable[bytes]]
+"""A document as the SDKs' container credentials provider reads it. Raises AwsError."""
 
 
 class Runtime(Protocol):
@@ -54,6 +60,7 @@ class RuntimeApi:
         self._runtime = runtime
         self._server: asyncio.Server
         self._connections: set[_Connection] = set()
+        self.credentials: Credentials | None = None
         self.address = ("", 0)
 
     async def start(self) -> str:
@@ -173,7 +180,9 @@ class _Connection(asyncio.Protocol):
         method, url = self._parser.get_method(), self._url
         if method == b"GET" and url == PREFIX + b"invocation/next":
             self._runtime.next(self._send_event)
-        elif method == b"POST" and url == PREFIX + b"init/error":
+        elif method == b"GET" and url == CREDENTIALS.encode() and self._api.credentials is not None:
+            asyncio.get_running_loop().create_task(self._give(self._api.credentials))
+        elif method == b"POST" and url in {PREFIX + b"init/error", PREFIX + b"restore/error"}:
             self._runtime.init_failed(bytes(self._body), self._error_type)
             self._send(b"202 Accepted", ACCEPTED)
         elif method == b"POST" and url.startswith(PREFIX + b"invocation/"):
@@ -203,6 +212,14 @@ class _Connection(asyncio.Protocol):
             self._send(b"413 Request Entity Too Large", body)
         else:
             self._send(b"202 Accepted", ACCEPTED)
+
+    async def _give(self, credentials: Credentials) -> None:
+        try:
+            status, body = b"200 OK", await credentials()
+        except AwsError as error:
+            status, body = b"500 Internal Server Error", msgspec.json.encode({"message": error.message})
+        if not self._transport.is_closing():
+            self._send(status, body)
 
     def _stream_error(self) -> bytes:
         try:

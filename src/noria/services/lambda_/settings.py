@@ -40,8 +40,8 @@ def fields(
         given["dead_letter_arn"] = dead_letter_config.get("TargetArn") or ""
     if logging_config is not None:
         given["logging"] = _logging(logging_config, old_logging or Logging())
-    if snap_start is not None and snap_start.get("ApplyOn", "None") != "None":
-        raise not_implemented(f"SnapStart's ApplyOn {snap_start['ApplyOn']}")
+    if snap_start is not None:
+        given["snap_start"] = snap_start.get("ApplyOn", "None") == "PublishedVersions"
     if vpc_config is not None and (vpc_config.get("SubnetIds") or vpc_config.get("SecurityGroupIds")):
         raise not_implemented("A VpcConfig with subnets or security groups")
     return given

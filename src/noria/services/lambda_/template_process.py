@@ -4,9 +4,9 @@ A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, of
 ``python -S template_process.py FD LIBRARIES MODE HOME``. MODE: of isolation, see `sandbox.confine`. HOME: the
 prefix of another interpreter, which environments execute; "" where this one goes on in them. FD: a stream
 socket to the server; each message is a line of JSON. To here: ``{"fork": {…}, "id": n}`` with the write end
-of the output pipe, and ``{"kill": pid}``. From here: ``{"ready": true}`` at first, ``{"pid": pid, "id": n}``
-or ``{"error": text, "id": n}`` to each fork, and, once nothing is left of an environment, ``{"exit": pid,
-"status": wait status}``.
+of the output pipe and, for a snapshot, its own socket to the server, and ``{"kill": pid}``. From here:
+``{"ready": true}`` at first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and,
+once nothing is left of an environment, ``{"exit": pid, "status": wait status}``.
 
 It must stay single-threaded (it forks) and must not import what packages bring themselves (boto3, urllib3).
 When the socket closes, which a server that is killed does too, everything that was forked here is killed.
@@ -31,37 +31,35 @@ from noria.services.lambda_.sandbox import confine, kernel, namespaces, orphans 
 
 MESSAGE_BYTES = 1 << 20
 LOG_FD = 3  # for framed log records
+CONTROL_FD = 4  # of a snapshot
+MARKS = 1 << 20  # from one environment's mark to the next; a snapshot's environments have those between
+# What differs between the environments of one snapshot.
+RESTORED_VARIABLES = ("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API")
 
 
-class Template:
-    """The loop of the template; `run` returns in each forked child, with what it was asked to be."""
+class Forker:
+    """Forks what it is told to; `run` returns in each child, with what it was asked to be."""
 
-    def __init__(self, control: socket.socket, mode: str, libraries: str, home: str) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.mode = mode
-        self.libraries = libraries
-        self.home = home or namespaces.interpreter_home()
-        self.root = namespaces.Root(libraries, self.home) if mode == confine.NAMESPACES else None
-        self.self_fd = os.pidfd_open(os.getpid()) if kernel.LINUX else -1  # readable once this process ended
-        self.environments: dict[int, int] = {}  # pid → its number, by which its processes are known
-        self.endings: dict[int, namespaces.Ending] = {}
+        self.environments: dict[int, int] = {}  # pid → the mark by which its processes are known
         self.received = b""
         self.fds: list[int] = []
-        self.wakeup, wakeup = os.pipe()
-        os.set_blocking(self.wakeup, False)
-        os.set_blocking(wakeup, False)
-        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.pipe = os.pipe()
+        for fd in self.pipe:
+            os.set_blocking(fd, False)
+        self.wakeup = signal.set_wakeup_fd(self.pipe[1], warn_on_full_buffer=False)
+        self.on_child = signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def run(self) -> dict[str, Any]:
         self.send({"ready": True})
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
-        poll.register(self.wakeup, select.POLLIN)
+        poll.register(self.pipe[0], select.POLLIN)
         while True:
             for fd, _ in poll.poll():
-                if fd == self.wakeup:
-                    os.read(self.wakeup, 4096)
+                if fd == self.pipe[0]:
+                    os.read(self.pipe[0], 4096)
                     self.reap()
                     continue
                 child = self.read()
@@ -86,56 +84,47 @@ class Template:
                 if message["kill"] in self.environments:
                     os.kill(message["kill"], signal.SIGKILL)
                 continue
-            child = self.fork(message["fork"], message["id"], self.fds.pop(0))
+            child = self.fork(message["fork"], message["id"])
             if child is not None:
                 return child
         return None
 
-    def fork(self, spec: dict[str, Any], number: int, output: int) -> dict[str, Any] | None:
-        """The child's spec in the child, None in the template."""
-        ending = namespaces.Ending() if self.root else None
+    def fork(self, spec: dict[str, Any], number: int) -> dict[str, Any] | None:
+        """The child's spec in the child, None here."""
+        fds = [self.fds.pop(0) for _ in range(2 if spec["is_snapshot"] else 1)]
         try:
-            pid = self.root.fork() if self.root else os.fork()
+            pid = self.clone()
         except OSError as error:
-            os.close(output)
             self.send({"error": str(error), "id": number})
             return None
-        if pid == 0:
-            self.become(spec, number, output, ending)
-            return spec
-        os.close(output)
-        self.environments[pid] = number
-        if ending:
-            self.endings[pid] = ending
-        self.send({"pid": pid, "id": number})
-        return None
+        else:
+            if pid == 0:
+                signal.set_wakeup_fd(self.wakeup)
+                signal.signal(signal.SIGCHLD, self.on_child)
+                os.setsid()
+                for fd in (1, 2):
+                    os.dup2(fds[0], fd)
+                os.dup2(fds[0], LOG_FD, inheritable=False)
+                self.become(spec, number, fds[1:])
+                return spec
+            self.environments[pid] = self.mark(number)
+            self.send({"pid": pid, "id": number})
+            return None
+        finally:
+            for fd in fds:
+                with contextlib.suppress(OSError):  # a child has closed all
+                    os.close(fd)
 
-    def become(
-        self, spec: dict[str, Any], number: int, output: int, ending: namespaces.Ending | None
-    ) -> None:
-        """In the child: an environment of its own, confined. What fails here is in its log."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()
-        os.umask(0o022)
-        for fd in (1, 2):
-            os.dup2(output, fd)
-        os.dup2(output, LOG_FD, inheritable=False)
-        orphans.mark(number)
-        if self.root:
-            self.root.enter(spec, number)
-        kernel.process_control(kernel.PR_SET_DUMPABLE, 1)  # else /proc/self is root's, once the user changed
-        kernel.process_control(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # likewise forgotten then
-        if self.self_fd >= 0 and select.select([self.self_fd], [], [], 0)[0]:
-            os._exit(1)  # the template died before that
-        os.closerange(LOG_FD + 1, 1024)  # the template's few
-        confine.confine(self.mode, spec, self.libraries, self.home)
-        if ending:
-            pid = os.fork()
-            if pid:
-                os.closerange(1, LOG_FD + 1)
-                ending.wait_for(pid)
-            os.setsid()
+    def clone(self) -> int:
+        """As os.fork."""
+        return os.fork()
+
+    def mark(self, number: int) -> int:
+        raise NotImplementedError
+
+    def become(self, spec: dict[str, Any], number: int, fds: list[int]) -> None:
+        """In the child, whose output is where it belongs. What fails here is in its log."""
+        raise NotImplementedError
 
     def send(self, message: dict[str, Any]) -> None:
         try:
@@ -153,8 +142,7 @@ class Template:
             if pid == 0:
                 break
             if self.environments.pop(pid, None) is not None:
-                ending = self.endings.pop(pid, None)
-                ended.append((pid, ending.status(status) if ending else status))
+                ended.append((pid, self.status(pid, status)))
         for pid, _ in ended:
             kill_group(pid)
         if ended:
@@ -162,9 +150,12 @@ class Template:
         for pid, status in ended:
             self.send({"exit": pid, "status": status})
 
+    def status(self, pid: int, status: int) -> int:
+        """The wait status of an environment's function."""
+        return status
+
     def sweep(self) -> None:
-        living = self.environments.values()
-        orphans.sweep(lambda pid: pid not in self.environments and orphans.mark_of(pid) not in living)
+        """Kill what ended environments left."""
 
     def end(self) -> NoReturn:
         """The server is gone, or wants this process gone."""
@@ -174,6 +165,86 @@ class Template:
         self.environments.clear()
         self.sweep()
         os._exit(0)
+
+
+class Template(Forker):
+    """A runtime's: its environments are confined."""
+
+    def __init__(self, control: socket.socket, mode: str, libraries: str, home: str) -> None:
+        super().__init__(control)
+        self.mode = mode
+        self.libraries = libraries
+        self.home = home or namespaces.interpreter_home()
+        self.root = namespaces.Root(libraries, self.home) if mode == confine.NAMESPACES else None
+        self.self_fd = os.pidfd_open(os.getpid()) if kernel.LINUX else -1  # readable once this process ended
+        self.ending: namespaces.Ending | None = None  # of what is being forked
+        self.endings: dict[int, namespaces.Ending] = {}
+
+    def clone(self) -> int:
+        if not self.root:
+            return super().clone()
+        self.ending = namespaces.Ending()
+        pid = self.root.fork()
+        if pid:
+            self.endings[pid] = self.ending
+        return pid
+
+    def mark(self, number: int) -> int:
+        return number * MARKS
+
+    def become(self, spec: dict[str, Any], number: int, fds: list[int]) -> None:
+        """An environment of its own, confined."""
+        os.umask(0o022)
+        orphans.mark(self.mark(number))
+        if self.root:
+            self.root.enter(spec, number)
+        kernel.process_control(kernel.PR_SET_DUMPABLE, 1)  # else /proc/self is root's, once the user changed
+        kernel.process_control(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # likewise forgotten then
+        if self.self_fd >= 0 and select.select([self.self_fd], [], [], 0)[0]:
+            os._exit(1)  # the template died before that
+        last = LOG_FD
+        if spec["is_snapshot"]:
+            last = CONTROL_FD
+            os.dup2(fds[0], CONTROL_FD, inheritable=False)
+        os.closerange(last + 1, 1024)  # the template's few
+        confine.confine(self.mode, spec, self.libraries, self.home)
+        if self.ending:
+            pid = os.fork()
+            if pid:
+                os.closerange(1, last + 1)
+                self.ending.wait_for(pid)
+            os.setsid()
+
+    def status(self, pid: int, status: int) -> int:
+        ending = self.endings.pop(pid, None)
+        return ending.status(status) if ending else status
+
+    def sweep(self) -> None:
+        living = self.environments.values()
+        orphans.sweep(lambda pid: pid not in self.environments and orphans.mark_of(pid) not in living)
+
+
+class Snapshot(Forker):
+    """An environment whose function is initialised, in its sandbox: what is forked shares that.
+
+    Its children have marks of their own, below its own mark; the server, which may look at them, sweeps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(socket.socket(fileno=CONTROL_FD))
+        self.pid = os.getpid()
+
+    def mark(self, number: int) -> int:
+        return orphans.own_mark() - number
+
+    def become(self, spec: dict[str, Any], number: int, fds: list[int]) -> None:
+        orphans.mark(self.mark(number))
+        kernel.process_control(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self.pid:
+            os._exit(1)
+        self.control.close()
+        for fd in self.pipe:
+            os.close(fd)
 
 
 def kill_group(pid: int) -> None:
@@ -230,15 +301,36 @@ def preload(libraries: str) -> None:
     del sys.modules["runtime_client"]
 
 
-def handle_invocations() -> None:
-    """From here on as AWS's own bootstrap does it."""
+def handle_invocations(is_snapshot: bool) -> None:
+    """From here on as AWS's own bootstrap does it, which asks to be restored once a snapshot can be taken."""
+    import awslambdaric.lambda_runtime_client as client_module
+    from awslambdaric.__main__ import main
+
+    if is_snapshot:
+        client_module.BaseLambdaRuntimeClient.restore_next = restored
+    else:
+        load_client()
+    main(sys.argv)
+
+
+def load_client() -> None:
+    """AWS's native client; it reads its address once."""
     import awslambdaric.lambda_runtime_client as client_module
     import runtime_client
-    from awslambdaric.__main__ import main
 
     client_module.runtime_client = runtime_client
     runtime_client.initialize_client(client_module._user_agent())
-    main(sys.argv)
+
+
+def restored(client: Any) -> None:
+    """Returns in each environment that is restored from this process."""
+    kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    gc.collect()
+    gc.freeze()
+    variables = Snapshot().run()["environment"]
+    os.environ.update({name: variables[name] for name in RESTORED_VARIABLES})
+    client.lambda_runtime_address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    load_client()
 
 
 def main(control_fd: int, libraries: str, mode: str, home: str) -> None:
@@ -248,9 +340,10 @@ def main(control_fd: int, libraries: str, mode: str, home: str) -> None:
         preload(namespaces.RUNTIME_DIR if template.root else libraries)
     gc.collect()
     gc.freeze()
-    start(template.run(), in_namespaces=template.root is not None)
+    spec = template.run()
+    start(spec, in_namespaces=template.root is not None)
+    handle_invocations(spec["is_snapshot"])
 
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), *sys.argv[2:])
-    handle_invocations()

@@ -23,6 +23,10 @@ def mark(number: int) -> None:
         resource.setrlimit(RLIMIT_LOCKS, (number, number))
 
 
+def own_mark() -> int:
+    return resource.getrlimit(RLIMIT_LOCKS)[0] if kernel.LINUX else 0
+
+
 def mark_of(pid: int) -> int | None:
     """None for a process that has none, or is gone."""
     try:
