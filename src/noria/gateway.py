@@ -203,13 +203,15 @@ def _accepted(plan: Plan, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _finished(plan: Plan, done: asyncio.Future[Result], request_id: str) -> Response:
+    if done.cancelled():  # with the connection: nobody is answered
+        return Response(500)
     try:
         return plan.codec.encode(plan.operation, done.result() or {}, request_id)
-    except (Exception, asyncio.CancelledError) as error:
+    except Exception as error:
         return _failed(plan.codec, request_id, error)
 
 
-def _failed(codec: Codec, request_id: str, error: BaseException) -> Response:
+def _failed(codec: Codec, request_id: str, error: Exception) -> Response:
     service = codec.service.name
     if isinstance(error, AwsError):
         log.info("%s %s refused: %s %r", request_id, service, error.code, error.message)

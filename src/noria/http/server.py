@@ -9,6 +9,7 @@ import socket
 from email.utils import formatdate
 
 from noria.clock import Clock, SystemClock
+from noria.http.answering import Answering
 from noria.http.connection import Connection
 from noria.http.types import Handler
 
@@ -111,8 +112,8 @@ class HttpServer:
             self._tick()
         return True
 
-    def closed(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+    def closed(self, connection: Answering) -> None:
+        self.connections -= {connection}
         if not self.connections:
             self._all_closed.set()
 

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from noria.clock import ManualClock
-from noria.http import connection
+from noria.http import answering, connection
 from noria.http.server import HttpServer
 from noria.http.types import Handler, Request, Response
 
@@ -157,7 +157,7 @@ def test_pipelined_requests_are_answered_in_order_and_reading_is_bounded(run: Ru
                 await until(lambda n=n: len(turns) > n)  # type: ignore[misc]
                 assert len(turns) == n + 1  # one at a time
                 (one,) = server.connections
-                assert len(one._pending) <= connection.MAX_PIPELINED + 2 * 131_072 // 2000
+                assert len(one._pending) <= answering.MAX_PIPELINED + 2 * 131_072 // 2000
                 turns[n].set_result(None)
                 assert (await client.answer())[2] == f"/{n}".encode()
 
