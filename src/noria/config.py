@@ -15,7 +15,7 @@ DEFAULT_HOST = "127.0.0.1"  # loopback only: nobody else's machine reaches a ser
 DEFAULT_PORT = 4566  # the port that local AWS tools expect
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
-DEFAULT_LOG_STORAGE_MB = 4096  # about twice as much on the disk, where lines are short
+DEFAULT_LOG_STORAGE_MB = 4096  # about a third more on the disk
 
 
 def default_data_dir() -> Path:

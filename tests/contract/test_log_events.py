@@ -10,6 +10,7 @@ import pytest
 
 from noria.store.log_events import BEGINNING, END, LogEvents, Position
 from noria.store.sqlite import log_erasure
+from noria.store.sqlite import log_events as sqlite_log_events
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, REGION, NOW = "000000000000", "us-east-1", 1_700_000_000_000
@@ -169,15 +170,32 @@ async def test_a_page_ends_at_one_mebibyte(events: LogEvents) -> None:
     assert (len(page.events), page.finished) == (1, False)
 
 
-async def test_a_rare_match_does_not_make_a_page_look_through_everything(events: LogEvents) -> None:
+async def test_a_rare_match_does_not_make_a_page_look_through_everything(
+    events: LogEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
     group_id, stream_id = await make_stream(events)
-    for start in range(0, 30_000, 10_000):
-        await events.append(stream_id, [(NOW + n, str(n)) for n in range(start, start + 10_000)], NOW)
+    for start in range(0, 15_000, 5_000):
+        await events.append(stream_id, [(NOW + n, str(n)) for n in range(start, start + 5_000)], NOW)
 
-    page = await events.read(group_id, matches=lambda event: event.message == "29999")
-    assert (page.events, page.finished, page.position.time_ms) == ([], False, NOW + 19_999)
-    page = await events.read(group_id, after=page.position, matches=lambda event: event.message == "29999")
-    assert ([event.message for event in page.events], page.finished) == (["29999"], True)
+    page = await events.read(group_id, matches=lambda message: message == "14999")
+    assert (page.events, page.finished, page.position.time_ms) == ([], False, NOW + 9_999)
+    page = await events.read(group_id, after=page.position, matches=lambda message: message == "14999")
+    assert ([event.message for event in page.events], page.finished) == (["14999"], True)
+    monkeypatch.setattr(sqlite_log_events, "MAX_SCANNED_CHARS", 100)
+    page = await events.read(group_id, matches=lambda message: False)
+    assert page.position.time_ms < NOW + 9_999
+
+
+async def test_streams_can_be_chosen_by_prefix(events: LogEvents) -> None:
+    group_id, first = await make_stream(events, stream="a/1")
+    for number, name in enumerate(("a/2", "b/1")):
+        _, stream_id = await make_stream(events, stream=name)
+        await events.append(stream_id, [(NOW + number, name)], NOW)
+    await events.append(first, [(NOW + 5, "a/1")], NOW)
+    assert await texts(events, group_id, stream_prefix="a/") == ["a/2", "a/1"]
+    assert await texts(events, group_id, stream_prefix="a/", matches=lambda message: "1" in message) == [
+        "a/1"
+    ]
 
 
 async def test_a_deleted_stream_is_gone_at_once_and_erased_in_time(

@@ -1,8 +1,9 @@
-"""Subscription and metric filters as boto3 sees them, with functions that run."""
+"""Metric and subscription filters as boto3 sees them, with functions that run, one of them without end."""
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from tests.support.aws import ACCOUNT, BASIC_EXECUTION, Aws, eventually, refused, unique
@@ -105,3 +106,40 @@ def test_a_metric_filter_counts_what_a_function_prints(aws: Aws, server: ServerP
         return sum(point["Sum"] for point in points) if counted == 2 else None
 
     assert eventually(total, "both values") == 120
+
+
+FLOOD = """
+import sys, time
+
+LINES = ("x" * 99 + "\\n") * 1000
+
+def handler(event, context):
+    until = time.monotonic() + 1
+    printed = 0
+    while time.monotonic() < until:
+        sys.stdout.write(LINES)
+        printed += 1000
+    return printed
+"""
+
+
+def test_a_function_that_prints_without_end_slows_itself_and_not_the_server(aws: Aws) -> None:
+    """And nothing of what it printed is lost."""
+    name = aws.function(FLOOD, aws.role(BASIC_EXECUTION), Timeout=60)
+    url, _ = aws.queue()
+    slowest_s = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        printing = pool.submit(aws.invoke, name)
+        while not printing.done():
+            started_s = time.monotonic()
+            aws.sqs.send_message(QueueUrl=url, MessageBody="x")
+            slowest_s = max(slowest_s, time.monotonic() - started_s)
+    printed = int(printing.result()[1])
+    assert slowest_s < 1
+    group = f"/aws/lambda/{name}"
+
+    def stored() -> bool:
+        [found] = aws.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        return bool(found["storedBytes"] >= printed * 126)
+
+    eventually(stored, f"all {printed} lines")

@@ -10,7 +10,8 @@ import msgspec
 MAX_PAGE_BYTES = 1 << 20  # of one page; AWS's bound for GetLogEvents and FilterLogEvents
 MAX_PAGE_EVENTS = 10_000  # likewise
 EVENT_OVERHEAD_BYTES = 26  # what AWS counts for each event beside its message
-MAX_SCANNED_EVENTS = 20_000  # a page looks through no more, so that a rare match can't hold anyone up
+MAX_SCANNED_EVENTS = 10_000  # a page looks through no more, so that a rare match can't hold anyone up
+MAX_SCANNED_CHARS = 16 << 20  # likewise
 
 
 class Position(NamedTuple):
@@ -142,10 +143,11 @@ class LogEvents(Protocol):
         group_id: int,
         *,
         stream_ids: Sequence[int] | None = None,
+        stream_prefix: str = "",
         after: Position = BEGINNING,
         before: Position = END,
         descending: bool = False,
-        matches: Callable[[LogEvent], bool] | None = None,
+        matches: Callable[[str], bool] | None = None,
         limit: int = MAX_PAGE_EVENTS,
     ) -> LogPage:
         """A page of the events strictly between `after` and `before`, of all streams or of those named.

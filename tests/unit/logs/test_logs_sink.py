@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from tests.support.logs import intake
 
 from noria.clock import ManualClock
 from noria.context import Principal, RequestContext
-from noria.services.logs.sink import RoleLogSink, split
+from noria.services.logs.sink import PART_BYTES, PART_EVENTS, RoleLogSink, parts, split
 from noria.store.sqlite.store import SqliteStore
 
 ACCOUNT, REGION, GROUP, STREAM = "111111111111", "us-east-1", "/aws/lambda/f", "s"
@@ -104,6 +105,27 @@ async def test_a_group_deleted_under_a_running_function_is_made_again(store: Sql
     role.allowed.remove("logs:CreateLogGroup")
     await stream.put([(NOW, "lost")])
     assert await written(store) is None
+
+
+async def test_who_prints_much_waits_for_others_that_do_and_nobody_else_waits(store: SqliteStore) -> None:
+    role = FakePermissions("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+    sink = sink_of(store, role)
+    stream = await sink.open_stream(ROLE, REGION, GROUP, STREAM)
+    assert stream is not None
+    async with sink.bulk:  # somebody else has its turn
+        large = asyncio.create_task(stream.put([(NOW, "large")] * (PART_EVENTS + 1)))
+        await stream.put([(NOW, "small")])
+        assert await written(store) == [(NOW, "small")]
+        assert not large.done()
+    await large
+    assert len(await written(store) or ()) == PART_EVENTS + 2
+
+
+def test_events_are_cut_into_parts_of_some_number_and_size() -> None:
+    few = [(NOW, "x")] * (2 * PART_EVENTS + 1)
+    assert [len(part) for part in parts(few)] == [PART_EVENTS, PART_EVENTS, 1]
+    large = [(NOW, "x" * (PART_BYTES - 10)), (NOW, "y" * 11), (NOW, "z")]
+    assert [[message[0] for _, message in part] for part in parts(large)] == [["x"], ["y", "z"]]
 
 
 async def test_a_long_line_becomes_several_events(store: SqliteStore) -> None:

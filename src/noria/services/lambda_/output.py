@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 FRAME_MAGIC = b"\xa5\x5a\x00"  # then the level, 4 bytes of length, 8 of time; see awslambdaric's log sink
 FRAME_HEADER_BYTES = 16
 LARGEST_FRAME_BYTES = 8 << 20  # a longer one is no frame of awslambdaric's: an error message has 6 MB at most
-READ_BYTES = 1 << 16  # what a pipe holds
+READ_BYTES = 1 << 13  # if these are all line ends, they are events of some 10 ms; a pipe holds 64 KB
+EVENT_BYTES = 100  # that an event costs beside its text: an empty line is not for nothing
 DRAIN_BYTES = 1 << 20  # a thread that prints on must not hold up the end of an invocation
 FLUSH_DELAY_S = 0.02  # events of a running invocation are gathered this long
 
@@ -48,7 +49,7 @@ class FunctionLog:
 
     def write(self, text: str) -> None:
         self._events.append((self._clock.now_ms(), text))
-        self._pending_bytes += len(text)
+        self._pending_bytes += len(text) + EVENT_BYTES
         if self._tail is not None:
             self._tail += (text if text.endswith("\n") else text + "\n").encode()
             del self._tail[:-TAIL_BYTES]
@@ -80,7 +81,7 @@ class FunctionLog:
                 events, self._events = self._events, []
                 if self._stream is not None:
                     await self._stream.put(events)
-                self._pending_bytes = sum(len(text) for _, text in self._events)
+                self._pending_bytes = sum(len(text) + EVENT_BYTES for _, text in self._events)
                 self.on_room()
         except (AwsError, StoreError) as error:
             log.warning("a function's log lines are lost: %s", error)

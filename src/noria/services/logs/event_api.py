@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noria.context import RequestContext
@@ -11,7 +11,7 @@ from noria.services.logs.batch import accept, check
 from noria.services.logs.core import LogsCore
 from noria.services.logs.feed import GroupName
 from noria.services.logs.patterns import compile_pattern
-from noria.store.log_events import END, LogEvent, LogGroup, Position
+from noria.store.log_events import END, LogGroup, Position
 
 
 class EventOperations(LogsCore):
@@ -113,7 +113,7 @@ class EventOperations(LogsCore):
             raise errors.invalid_parameter(
                 "startFromHead can be false only if startTime is on or after Jan 1, 2024 00:00:00 UTC."
             )
-        matches = _matcher(filter_pattern, log_stream_name_prefix)
+        pattern = compile_pattern(filter_pattern)
         token = models.parse_events_token(next_token) if next_token else None
         group = await self._group(ctx, log_group_name, log_group_identifier)
         since_ms = await self._since(ctx, group, start_time)
@@ -134,7 +134,8 @@ class EventOperations(LogsCore):
             after=after,
             before=before,
             descending=descending,
-            matches=matches,
+            stream_prefix=log_stream_name_prefix or "",
+            matches=None if pattern.is_everything else pattern.matches,
             limit=limit,
         )
         direction = "b" if descending else "f"
@@ -163,10 +164,3 @@ def _range(start_time: int, end_time: int | None) -> tuple[Position, Position]:
     """Between which places the events from start_time to before end_time lie."""
     before = END if end_time is None else min(END, Position(end_time, 0))
     return min(END, Position(start_time, 0)), before
-
-
-def _matcher(text: str, prefix: str | None) -> Callable[[LogEvent], bool] | None:
-    pattern = compile_pattern(text)
-    if prefix is None:
-        return None if pattern.is_everything else lambda event: pattern.matches(event.message)
-    return lambda event: event.stream.startswith(prefix) and pattern.matches(event.message)

@@ -12,7 +12,8 @@ import asyncio
 import heapq
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from itertools import islice
+from typing import NamedTuple
 
 from noria.store.log_events import (
     BEGINNING,
@@ -20,6 +21,7 @@ from noria.store.log_events import (
     EVENT_OVERHEAD_BYTES,
     MAX_PAGE_BYTES,
     MAX_PAGE_EVENTS,
+    MAX_SCANNED_CHARS,
     MAX_SCANNED_EVENTS,
     LogEvent,
     LogGroup,
@@ -27,7 +29,7 @@ from noria.store.log_events import (
     LogStream,
     Position,
 )
-from noria.store.sqlite.engine import SqliteEngine
+from noria.store.sqlite.engine import Row, SqliteEngine
 from noria.store.sqlite.log_erasure import LogEraser
 
 SCHEMA = """
@@ -70,8 +72,9 @@ EVENTS = (
 )
 
 AFTER_ANY_NAME = "\U0010ffff"
-SLICE_EVENTS = 1_000  # read in one turn of the loop: about 2 ms
+SLICE_EVENTS = 1_000  # read in one turn of the loop: about 1 ms
 SLICE_CHARS = 4 << 20  # and no more than this much text
+CHUNK_EVENTS = 50  # taken from SQLite at once: 50 MB at the very worst
 
 
 class SqliteLogEvents:
@@ -250,32 +253,31 @@ class SqliteLogEvents:
         group_id: int,
         *,
         stream_ids: Sequence[int] | None = None,
+        stream_prefix: str = "",
         after: Position = BEGINNING,
         before: Position = END,
         descending: bool = False,
-        matches: Callable[[LogEvent], bool] | None = None,
+        matches: Callable[[str], bool] | None = None,
         limit: int = MAX_PAGE_EVENTS,
     ) -> LogPage:
         events: list[LogEvent] = []
         position = before if descending else after
-        scanned = page_bytes = 0
+        scanned = scanned_chars = page_bytes = 0
         while True:
-            slice_events = slice_chars = 0
-            for event in self._scan(group_id, stream_ids, after, before, descending):
-                if matches is None or matches(event):
-                    page_bytes += len(event.message.encode()) + EVENT_OVERHEAD_BYTES
-                    if len(events) == limit or (page_bytes > MAX_PAGE_BYTES and events):
-                        return LogPage(events, position, finished=False)
-                    events.append(event)
-                position = event.position
-                slice_events += 1
-                slice_chars += len(event.message)
-                if slice_events == SLICE_EVENTS or slice_chars > SLICE_CHARS:
-                    break
-            else:
+            rows = self._scan(group_id, stream_ids, after, before, descending)
+            part = _take(rows, stream_prefix, matches)
+            del rows  # within this turn
+            for row in part.found:
+                page_bytes += len(row[3].encode()) + EVENT_OVERHEAD_BYTES
+                if len(events) == limit or (page_bytes > MAX_PAGE_BYTES and events):
+                    return LogPage(events, events[-1].position, finished=False)
+                events.append(LogEvent._make(row))
+            position = part.last or position
+            if part.is_last:
                 return LogPage(events, position, finished=True)
-            scanned += slice_events
-            if scanned >= MAX_SCANNED_EVENTS:
+            scanned += part.events
+            scanned_chars += part.chars
+            if scanned >= MAX_SCANNED_EVENTS or scanned_chars >= MAX_SCANNED_CHARS:
                 return LogPage(events, position, finished=False)
             if descending:
                 before = position
@@ -290,15 +292,51 @@ class SqliteLogEvents:
         after: Position,
         before: Position,
         descending: bool,
-    ) -> Iterator[LogEvent]:
+    ) -> Iterator[Row]:
         order = "DESC" if descending else "ASC"
         bounds = (after.time_ms, before.time_ms, *after, *before)
         if stream_ids is None:
             sql = EVENTS.format(index="NOT INDEXED", owner="group_id", order=order)
-            return self._rows(sql, (group_id, *bounds))
+            return self._engine.scan(sql, (group_id, *bounds))
         sql = EVENTS.format(index="INDEXED BY log_events_by_stream", owner="stream_id", order=order)
-        scans = [self._rows(sql, (stream_id, *bounds)) for stream_id in stream_ids]
-        return heapq.merge(*scans, key=lambda event: event[:2], reverse=descending)
+        scans = [self._engine.scan(sql, (stream_id, *bounds)) for stream_id in stream_ids]
+        return scans[0] if len(scans) == 1 else heapq.merge(*scans, key=_place, reverse=descending)
 
-    def _rows(self, sql: str, parameters: tuple[Any, ...]) -> Iterator[LogEvent]:
-        return map(LogEvent._make, self._engine.scan(sql, parameters))
+
+class _Part(NamedTuple):
+    """Of a scan. found: the rows that match. last: the place of the last row looked at, if any.
+
+    is_last: nothing comes behind it. events, chars: how many were looked at.
+    """
+
+    found: list[Row]
+    last: Position | None
+    is_last: bool
+    events: int
+    chars: int
+
+
+def _take(rows: Iterator[Row], stream_prefix: str, matches: Callable[[str], bool] | None) -> _Part:
+    """As much of a scan as one turn of the loop bears."""
+    found: list[Row] = []
+    last: Position | None = None
+    events = chars = 0
+    while events < SLICE_EVENTS and chars < SLICE_CHARS:
+        chunk = list(islice(rows, CHUNK_EVENTS))
+        if chunk:
+            last = Position(chunk[-1][0], chunk[-1][1])
+            events += len(chunk)
+            chars += sum([len(row[3]) for row in chunk])
+        wanted = chunk
+        if stream_prefix:
+            wanted = [row for row in wanted if row[2].startswith(stream_prefix)]
+        if matches is not None:
+            wanted = [row for row in wanted if matches(row[3])]
+        found += wanted
+        if len(chunk) < CHUNK_EVENTS:
+            return _Part(found, last, True, events, chars)
+    return _Part(found, last, False, events, chars)
+
+
+def _place(row: Row) -> tuple[int, int]:
+    return row[0], row[1]

@@ -27,8 +27,10 @@ class Field(NamedTuple):
     alternatives: Sequence[Sequence[Condition]] = ()
 
     def takes(self, value: str) -> bool:
+        if not self.alternatives:
+            return True
         number = parse_number(value)
-        return not self.alternatives or any(
+        return any(
             all(condition.holds(value, number) for condition in conditions)
             for conditions in self.alternatives
         )
@@ -105,6 +107,8 @@ class FieldsPattern:
 
 def split(message: str, most: int | None = None) -> list[str]:
     """An event's fields, in one pass; with `most` the last one is the rest of the event."""
+    if "[" not in message and '"' not in message:
+        return message.rstrip().split(None, -1 if most is None else most - 1)
     fields: list[str] = []
     unclosed = set()  # what is not closed any more, so that it is looked for once
     at = 0

@@ -185,7 +185,7 @@ def _parse(text: str) -> Selector:
 
 def _decode(message: str) -> Any:
     """The event, or None where the message is no JSON object."""
-    if not message.lstrip().startswith("{"):
+    if not message.startswith("{") and not message.lstrip().startswith("{"):
         return None
     try:
         return msgspec.json.decode(message)

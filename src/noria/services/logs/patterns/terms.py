@@ -6,15 +6,15 @@ matching is case-sensitive, and a phrase of nothing but space matches everything
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from noria.services.logs.patterns.reading import Reader
+from noria.services.logs.patterns.regex import Regex
 
 WORD = re.compile(r"\w+")
 SIGN = re.compile(r"[?-]?")
 END = re.compile(r"\s+|$")
 
-Test = Callable[[str], bool]
+Term = str | Regex
 
 
 class Terms:
@@ -23,23 +23,27 @@ class Terms:
     def __init__(self, text: str) -> None:
         """Raises AwsError."""
         reader = Reader(text)
-        terms: dict[str, list[Test]] = {"": [], "-": [], "?": []}
+        terms: dict[str, list[Term]] = {"": [], "-": [], "?": []}
         while not reader.is_done:
             sign = reader.expect(SIGN)
             terms[sign].append(_term(reader))
         self._required, self._excluded, self._any = terms[""], terms["-"], terms["?"]
         self.regexes = reader.regexes
 
+    def matches(self, message: str) -> bool:
+        for term in self._required:
+            if not (term in message if isinstance(term, str) else term.search(message)):
+                return False
+        for term in self._excluded:
+            if term in message if isinstance(term, str) else term.search(message):
+                return False
+        if self._required or self._excluded or not self._any:
+            return True
+        return any(term in message if isinstance(term, str) else term.search(message) for term in self._any)
+
     @property
     def has_fields(self) -> bool:
         return False
-
-    def matches(self, message: str) -> bool:
-        if self._required or self._excluded:
-            return all(test(message) for test in self._required) and not any(
-                test(message) for test in self._excluded
-            )
-        return not self._any or any(test(message) for test in self._any)
 
     @property
     def is_everything(self) -> bool:
@@ -55,19 +59,16 @@ class Terms:
         return None
 
 
-def _term(reader: Reader) -> Test:
+def _term(reader: Reader) -> Term:
+    term: Term
     if (regex := reader.regex()) is not None:
-        test: Test = regex.search
+        term = regex
     elif (phrase := reader.phrase()) is not None:
-        test = _contains(phrase if phrase.strip() else "")
+        term = phrase if phrase.strip() else ""
     elif (word := reader.match(WORD)) is not None:
-        test = _contains(word[0])
+        term = word[0]
     else:
         raise reader.invalid()
     if reader.match(END) is None:
         raise reader.invalid()
-    return test
-
-
-def _contains(text: str) -> Test:
-    return lambda message: text in message
+    return term
