@@ -120,10 +120,7 @@ async def test_a_timeout_has_its_status(service: Lambda) -> None:
 async def test_levels_and_format_change_as_recorded(service: Lambda) -> None:
     await active(service)
     for given, expected in [
-        (
-            {"LogFormat": "JSON"},
-            {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"},
-        ),
+        ({"LogFormat": "JSON"}, {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}),
         ({"ApplicationLogLevel": "DEBUG"}, {"ApplicationLogLevel": "DEBUG", "SystemLogLevel": "INFO"}),
         ({"SystemLogLevel": "DEBUG"}, {"ApplicationLogLevel": "DEBUG", "SystemLogLevel": "DEBUG"}),
         ({"LogGroup": "cool_lambda"}, {"ApplicationLogLevel": "DEBUG", "LogGroup": "cool_lambda"}),
