@@ -1,4 +1,4 @@
-"""Provisioned concurrency as it is configured, with AWS's recorded answers, and what it does to invocations."""
+"""Provisioned concurrency as it is configured, with AWS's recorded answers, and what comes of it."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from noria.services.lambda_.policies import FunctionPolicy
 from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.provisioned import Provisioning, Provisions
 from noria.services.lambda_.runtimes import Runtimes
+from noria.services.lambda_.signing import SigningConfig, SigningConfigs
 from noria.services.lambda_.tables import Table
 from noria.services.lambda_.url_configs import UrlConfig
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Permissions, Roles
@@ -53,6 +54,7 @@ class Core:
         # By function and qualifier: they go with the function, version or alias.
         self.provisions = Table(store.records, "lambda-provisioned", Provisions)
         self.belongings: list[Table[Any]] = [self.policies, self.event_configs, self.provisions]
+        self.signing = SigningConfigs(Table(store.records, "lambda-signing", SigningConfig))
         self.urls = Table(store.records, "lambda-url", UrlConfig)  # likewise, but go with the function only
         self.destinations = Destinations(self.functions, roles, permissions, call)
         self.packages = PackageStore(settings.data_dir / "code")

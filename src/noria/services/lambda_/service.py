@@ -27,6 +27,8 @@ from noria.services.lambda_.pool import Pool
 from noria.services.lambda_.provisioned import Provisioning
 from noria.services.lambda_.provisioned_api import ProvisionedApi
 from noria.services.lambda_.settings_api import SettingsApi
+from noria.services.lambda_.signing import SigningTags
+from noria.services.lambda_.signing_api import SigningApi
 from noria.services.lambda_.tag_api import FunctionTags, TagApi
 from noria.services.lambda_.url_api import UrlApi
 from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
@@ -45,6 +47,7 @@ APIS = (
     UrlApi,
     LayerApi,
     SettingsApi,
+    SigningApi,
     TagApi,
 )
 
@@ -93,7 +96,10 @@ class LambdaService:
         self._events = AsyncInvoker(core, concurrency, self.metrics)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self._urls = Urls(core, concurrency, authenticate)
-        self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
+        self.taggable: dict[str, TaggedResources] = {
+            "function": FunctionTags(core),
+            "code-signing-config": SigningTags(core.signing),
+        }
         self.apis: tuple[object, ...] = (
             LambdaApi(core, concurrency),
             InvokeApi(core, concurrency, self._events),
@@ -105,6 +111,7 @@ class LambdaService:
             UrlApi(core),
             LayerApi(core),
             SettingsApi(core),
+            SigningApi(core),
             TagApi(self.taggable),
         )
 

@@ -18,6 +18,7 @@ from noria.errors import AwsError
 from noria.services.lambda_ import errors
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.tables import Table
+from noria.services.ports import TagEdit
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +70,14 @@ class SigningConfigs:
         return await self.table.get(account, region, config_id)
 
     async def check_package(self, function: Function) -> None:
-        """A package for the function has arrived. Raises CodeVerificationFailedException."""
+        """A package for the function has arrived.
+
+        Raises CodeVerificationFailedException, CodeSigningConfigNotFoundException.
+        """
         arn = function.shared.code_signing_config_arn
         config = await self.find(arn) if arn else None
+        if arn and config is None:
+            raise unknown(arn)
         if config is None:
             return
         if config.untrusted == "Enforce":
@@ -79,12 +85,38 @@ class SigningConfigs:
         log.warning("the package of %s is not signed, and %s warns of that", function.arn, arn)
 
 
+class SigningTags:
+    """Implements `ports.TaggedResources`."""
+
+    def __init__(self, configs: SigningConfigs) -> None:
+        self._configs = configs
+
+    async def _config(self, arn: str) -> SigningConfig:
+        config = await self._configs.find(arn)
+        if config is None:
+            raise not_found(arn)
+        return config
+
+    async def tags(self, arn: str) -> dict[str, str]:
+        return (await self._config(arn)).tags
+
+    async def change_tags(self, arn: str, edit: TagEdit) -> None:
+        while True:
+            old = await self._config(arn)
+            new = msgspec.structs.replace(old, tags=edit(old.tags))
+            if await self._configs.table.replace(old.account, old.region, old.config_id, old, new):
+                return
+
+
 def not_found(arn: str) -> AwsError:
     """Of the configuration itself."""
-    return errors.not_found(f"The Lambda function code signing config {arn} does not exist.")
+    return errors.not_found(f"The Lambda code signing configuration {arn} can not be found.")
 
 
 def unknown(arn: str) -> AwsError:
     """Of one that a function is to have."""
-    text = f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}."
+    text = (
+        "The code signing configuration cannot be found. Check that the provided configuration is not "
+        f"deleted: {arn}."
+    )
     return AwsError("CodeSigningConfigNotFoundException", text, 404, members=errors.USER)
