@@ -40,6 +40,13 @@ def test_a_code_signing_configuration_lets_no_unsigned_package_in(aws: Aws) -> N
     )["CodeSigningConfig"]
     arn = made["CodeSigningConfigArn"]
     assert aws.functions.get_code_signing_config(CodeSigningConfigArn=arn)["CodeSigningConfig"] == made
+    updated = aws.functions.update_code_signing_config(CodeSigningConfigArn=arn, Description="strict")
+    assert updated["CodeSigningConfig"]["Description"] == "strict"
+    assert arn in {
+        each["CodeSigningConfigArn"]
+        for page in aws.functions.get_paginator("list_code_signing_configs").paginate()
+        for each in page["CodeSigningConfigs"]
+    }
     name = aws.function(SOURCE, aws.role(BASIC_EXECUTION))
     aws.functions.put_function_code_signing_config(FunctionName=name, CodeSigningConfigArn=arn)
     found = aws.functions.list_functions_by_code_signing_config(CodeSigningConfigArn=arn)
