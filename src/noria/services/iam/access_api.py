@@ -92,7 +92,7 @@ class AccessOperations:
         marker: str | None = None,
         max_items: int | None = None,
     ) -> Answer:
-        """Which users and roles, and when each. Raises NoSuchEntity for a service that the report leaves out."""
+        """Which users and roles, and when. Raises NoSuchEntity for a service that the report leaves out."""
         job = self._job(ctx, job_id)
         subject = await self._subject(ctx.account, job.arn)
         granted = any(_grants(source, service_namespace) for source in subject.sources)

@@ -88,10 +88,8 @@ class Review:
         if not allowed:
             return
         for name, document in (await self._documents(holder)).items():
-            where, instead = (
-                f"{who}, policy {name}",
-                f"see noria suggest-policy --{holder.kind} {holder.name}",
-            )
+            where = f"{who}, policy {name}"
+            instead = f"see noria suggest-policy --{who}"
             decoded = msgspec.json.decode(document)
             for pattern, used in too_wide(decoded, {action for action, _ in allowed}).items():
                 text = f"allows {pattern}, of which it called {_shown(used)}; {instead}"
