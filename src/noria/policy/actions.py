@@ -11,9 +11,9 @@ import msgspec
 
 
 class Service(msgspec.Struct, frozen=True):
-    """resources: ARNs with ``*`` for what varies. actions: name → indexes of the resources it is about; none
-    for an action that is about no resource, which only ``*`` can allow. keys: name → condition keys, ``*`` for
-    what varies; of the services that Noria has."""
+    """``*`` stands for what varies. resources: ARNs. actions: name → indexes of the resources it is about;
+    none for an action that is about no resource, which only ``*`` can allow. keys: name → condition keys; of
+    the services that Noria has."""
 
     resources: list[str]
     actions: dict[str, list[int]]
