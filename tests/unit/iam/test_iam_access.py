@@ -84,6 +84,52 @@ async def test_a_job_is_its_accounts(client: IamClient) -> None:
     assert (await refused(client("GetServiceLastAccessedDetails", JobId=job)))[::2] == ("NoSuchEntity", 404)
 
 
+async def test_who_used_a_service_and_when(client: IamClient) -> None:
+    """Of a managed policy: by all who have it, users of a group with it too; of a group: by its users."""
+    arn = await client.policy("P", document("sqs:*"))
+    await client("CreateGroup", GroupName="G")
+    await client("AttachGroupPolicy", GroupName="G", PolicyArn=arn)
+    for name in ("A", "B", "C"):
+        await client.user(name)
+    await client("AddUserToGroup", GroupName="G", UserName="A")
+    await client("AttachUserPolicy", UserName="B", PolicyArn=arn)
+    role = await client.role()
+    await client("AttachRolePolicy", RoleName="R", PolicyArn=arn)
+    user = await client.api._store.users.get(ACCOUNT, "A")
+    client.last_used.note(user_principal(user), "", "sqs", "us-east-1", NOW_S * 1000)
+
+    async def entities(job: str, **members: Any) -> dict[str, Any]:
+        return await client(
+            "GetServiceLastAccessedDetailsWithEntities", JobId=job, ServiceNamespace="sqs", **members
+        )
+
+    job = (await client("GenerateServiceLastAccessedDetails", Arn=arn))["JobId"]
+    first = await entities(job, MaxItems=1)
+    assert first["EntityDetailsList"] == [
+        {"EntityInfo": {"Arn": role["Arn"], "Name": "R", "Type": "ROLE", "Id": role["RoleId"], "Path": "/"}}
+    ]
+    rest = await entities(job, Marker=first["Marker"])
+    shown = [(it["EntityInfo"]["Name"], it.get("LastAuthenticated")) for it in rest["EntityDetailsList"]]
+    assert (shown, rest["JobStatus"]) == ([("A", NOW_S), ("B", None)], "COMPLETED")
+    (sqs,) = await accessed(client, arn)
+    assert sqs["LastAuthenticatedEntity"] == user.arn
+    job = (await client("GenerateServiceLastAccessedDetails", Arn=GROUP))["JobId"]
+    (member,) = (await entities(job))["EntityDetailsList"]
+    assert member["EntityInfo"]["Arn"] == user.arn
+    for service in ("iam", "nothing"):
+        asked = client("GetServiceLastAccessedDetailsWithEntities", JobId=job, ServiceNamespace=service)
+        assert (await refused(asked))[0] == "NoSuchEntity"
+
+
+async def test_reports_of_actions_are_refused_by_name(client: IamClient) -> None:
+    await client.user()
+    asked = client("GenerateServiceLastAccessedDetails", Arn=USER, Granularity="ACTION_LEVEL")
+    text = "GenerateServiceLastAccessedDetails's Granularity ACTION_LEVEL is not supported by Noria"
+    code, *_, message = await refused(asked)
+    assert (code, message.partition(",")[0]) == ("NotImplemented", text)
+    assert await client("GenerateServiceLastAccessedDetails", Arn=USER, Granularity="SERVICE_LEVEL")
+
+
 async def test_the_policies_that_grant_a_service(client: IamClient) -> None:
     await client.user()
     await client("CreateGroup", GroupName="G")

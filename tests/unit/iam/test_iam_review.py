@@ -64,6 +64,16 @@ async def test_it_is_said_in_the_log_when_a_policy_is_made(
     assert caplog.messages == [f"{ACCOUNT}, policy P: {FOUND}"]
 
 
+async def test_trust_policies_are_looked_at_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    found = "Action sts:AssumeRol: there is no such action of sts, but sts:AssumeRole"
+    typo = LAMBDA_TRUST.replace("sts:AssumeRole", "sts:AssumeRol")
+    with caplog.at_level(logging.WARNING):
+        await world.iam.create_role(CTX, role_name="R", assume_role_policy_document=typo)
+        await world.iam.update_assume_role_policy(CTX, role_name="R", policy_document=typo)
+    assert caplog.messages == [f"{ACCOUNT}, role R, trust policy: {found}"] * 2
+    assert await world.warnings() == [("role R, trust policy", found)]
+
+
 async def test_wildcards_are_compared_with_the_calls(world: World) -> None:
     iam = world.iam
     arn = (await iam.create_policy(CTX, policy_name="All", policy_document=allow("sqs:*", "*")))["Policy"][
@@ -78,8 +88,11 @@ async def test_wildcards_are_compared_with_the_calls(world: World) -> None:
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"
     world.calls.record(session, "sqs:SendMessage", queue, allowed=True)
     world.calls.record(session, "sqs:DeleteQueue", queue, allowed=False)
-    text = "allows sqs:*, of which it called sqs:SendMessage; see noria suggest-policy --role R"
-    assert await world.warnings() == [("role R, policy All", text)]
+    instead = "see noria suggest-policy --role R"
+    assert await world.warnings() == [
+        ("role R, policy All", f"allows sqs:*, of which it called sqs:SendMessage; {instead}"),
+        ("role R, policy All", f"allows it on *, of which it used {queue}; {instead}"),
+    ]
 
 
 async def test_what_is_shown_is_bounded(world: World) -> None:

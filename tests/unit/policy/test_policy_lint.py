@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noria.policy.actions import services
-from noria.policy.lint import FINDINGS_KEPT, actions_of, findings, meets, too_wide
+from noria.policy.lint import FINDINGS_KEPT, NARROW, actions_of, findings, meets, resources_too_wide, too_wide
 
 QUEUE = "arn:aws:sqs:us-west-1:939096940193:activity25"
 NOT_ABOUT = "no action of the statement can be about it"
@@ -93,6 +93,22 @@ def test_a_wildcard_wider_than_the_calls_is_found() -> None:
     assert too_wide(of(["sqs:SendMessage", "sqs:DeleteQueue"]), called) == {}
     assert too_wide(of("sns:*"), called) == {"sns:*": []}
     assert too_wide(of("sqs:*", effect="Deny"), called) == {}
+
+
+def test_a_resource_wider_than_the_calls_is_found() -> None:
+    calls = [("sqs:SendMessage", QUEUE), ("lambda:GetFunction", "arn:aws:lambda:us-west-1:1:function:f")]
+    assert resources_too_wide(of("sqs:*"), calls) == {"*": [QUEUE]}
+    wide = "arn:aws:sqs:*:*:act*"
+    assert resources_too_wide(of("sqs:SendMessage", wide), calls) == {wide: [QUEUE]}
+    assert resources_too_wide(of("sqs:*", QUEUE), calls) == {}
+    assert resources_too_wide(of("sqs:*", "arn:aws:sqs:*:*:other*"), calls) == {}
+    assert resources_too_wide(of("sqs:*", "arn:aws:sqs:*:*:${aws:username}"), calls) == {}
+    assert resources_too_wide(of("sns:*"), calls) == {}
+    assert resources_too_wide(of("sqs:*", effect="Deny"), calls) == {}
+    assert resources_too_wide(of("sqs:ListQueues"), [("sqs:ListQueues", "*")]) == {}
+    many = [("sqs:SendMessage", f"{QUEUE}{number}") for number in range(NARROW + 1)]
+    assert resources_too_wide(of("sqs:*"), many) == {}
+    assert len(resources_too_wide(of("sqs:*"), many[1:])["*"]) == NARROW
 
 
 def test_the_reference_knows_awss_services() -> None:

@@ -15,6 +15,8 @@ from tests.support.sts import StsClient
 
 from noria.context import ANONYMOUS, Principal
 from noria.policy.evaluate import PolicyRequest
+from noria.services.ports import IdentityProvider
+from noria.services.sts.web_identity import _conditions
 
 NOT_A_JWT = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
 UNVERIFIABLE = (
@@ -285,6 +287,38 @@ async def test_tags_need_the_trust_policys_word(world: World) -> None:
     named = world.token(**{SOURCE_IDENTITY: "alice"})
     assert await world.refused(named) == ("AccessDenied", "Not authorized to perform sts:SetSourceIdentity")
     assert await world.assume(world.token())
+
+
+def test_known_providers_have_keys_of_their_own() -> None:
+    """As in AWS's service authorization reference."""
+    github = "token.actions.githubusercontent.com"
+    provider = IdentityProvider("arn", github, f"https://{github}", (CLIENT,), ())
+    claims = {
+        "sub": "repo:us/app",
+        "aud": CLIENT,
+        "repository": "us/app",
+        "ref": "main",
+        "sha": "1",
+    }
+    keys = dict(_conditions(claims, provider, CLIENT))
+    names = {"aud": CLIENT, "sub": "repo:us/app", "repository": "us/app", "ref": "main"}
+    assert keys == {f"{github}:{name}": value for name, value in names.items()}
+    gitlab = IdentityProvider("arn", "gitlab.com", "https://gitlab.com", (CLIENT,), ())
+    some: dict[str, Any] = {
+        "sub": "x",
+        "aud": CLIENT,
+        "user_access_level": "owner",
+        "project_id": 7,
+        "email": "a@b.c",
+    }
+    assert (
+        dict(_conditions(some, gitlab, CLIENT)).items()
+        >= {
+            "gitlab.com:project_id": "7",
+            "gitlab.com:user_access_level": "owner",
+            "gitlab.com:email": "a@b.c",
+        }.items()
+    )
 
 
 async def test_a_session_is_narrowed_and_as_long_as_its_role_allows(world: World) -> None:

@@ -251,7 +251,7 @@ ACTIONS: dict[str, Action] = {
         for name in (
             "CreateAccountAlias", "DeleteAccountAlias", "ListAccountAliases", "GetAccountSummary",
             "GetAccountAuthorizationDetails", "SimulateCustomPolicy", "GetContextKeysForCustomPolicy",
-            "GetServiceLastAccessedDetails",
+            "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities",
         )
     },
     # Of users, groups and roles, by their ARNs

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from noria.policy.lint import findings, too_wide
-from noria.services.iam.models import AWS_ACCOUNT, PolicyHolder
+from noria.policy.lint import findings, resources_too_wide, too_wide
+from noria.services.iam.models import AWS_ACCOUNT, PolicyHolder, Role
 from noria.services.iam.repository import POLICY_KIND, Repository
 from noria.store.base import Records
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 WARNINGS_SHOWN = 100
 DOCUMENTS_CACHED = 2048  # findings, of one account's policies
-ACTIONS_SHOWN = 10  # of those called
+SHOWN = 10  # actions of those called, resources of those used
 
 
 class CallsMade(Protocol):
@@ -77,20 +77,26 @@ class Review:
 
     async def _of(self, holder: PolicyHolder) -> AsyncIterator[Concern]:
         who = f"{holder.kind} {holder.name}"
+        if isinstance(holder, Role) and not holder.linked_service:
+            for text in _findings(holder.trust):
+                yield Concern(holder.account, f"{who}, trust policy", text)
         for name, document in holder.inline.items():
             for text in _findings(document):
                 yield Concern(holder.account, f"{who}, policy {name}", text)
         made = self._calls.of(holder.account, f"{holder.kind}/{holder.name}")
-        called = {action for (action, _), allowed in made.items() if allowed}
-        if not called:
+        allowed = [call for call, was_allowed in made.items() if was_allowed]
+        if not allowed:
             return
         for name, document in (await self._documents(holder)).items():
-            for pattern, used in too_wide(msgspec.json.decode(document), called).items():
-                text = (
-                    f"allows {pattern}, of which it called {_shown(used)}; see noria suggest-policy "
-                    f"--{holder.kind} {holder.name}"
-                )
-                yield Concern(holder.account, f"{who}, policy {name}", text)
+            where = f"{who}, policy {name}"
+            instead = f"see noria suggest-policy --{who}"
+            decoded = msgspec.json.decode(document)
+            for pattern, used in too_wide(decoded, {action for action, _ in allowed}).items():
+                text = f"allows {pattern}, of which it called {_shown(used)}; {instead}"
+                yield Concern(holder.account, where, text)
+            for pattern, used in resources_too_wide(decoded, allowed).items():
+                text = f"allows it on {pattern}, of which it used {_shown(used)}; {instead}"
+                yield Concern(holder.account, where, text)
 
     async def _documents(self, holder: PolicyHolder) -> dict[str, str]:
         """By policy name; without AWS's own, which nobody can narrow."""
@@ -102,7 +108,7 @@ class Review:
         return documents
 
 
-def _shown(actions: list[str]) -> str:
-    more = len(actions) - ACTIONS_SHOWN
-    text = ", ".join(actions[:ACTIONS_SHOWN]) or "nothing"
+def _shown(called: list[str]) -> str:
+    more = len(called) - SHOWN
+    text = ", ".join(called[:SHOWN]) or "nothing"
     return f"{text} and {more} more" if more > 0 else text

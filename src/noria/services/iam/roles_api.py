@@ -14,6 +14,7 @@ from noria.services.iam.last_used import LastUsed
 from noria.services.iam.models import InstanceProfile, Role
 from noria.services.iam.paging import page
 from noria.services.iam.repository import Repository
+from noria.services.iam.review import log_findings
 
 Answer = dict[str, Any]
 
@@ -54,6 +55,7 @@ class RoleOperations:
         await self._store.roles.check_quota(ctx.account)
         if not await self._store.roles.insert(role):
             raise errors.entity_exists("role", role_name)
+        log_findings(ctx.account, f"role {role_name}, trust policy", role.trust)
         # Unlike GetRole, AWS says nothing of a duration that was not asked for.
         return {"Role": role.listed() | role.details() | {"MaxSessionDuration": max_session_duration}}
 
@@ -111,6 +113,7 @@ class RoleOperations:
         await self._store.roles.change(
             ctx.account, role_name, lambda role: msgspec.structs.replace(role, trust=policy_document)
         )
+        log_findings(ctx.account, f"role {role_name}, trust policy", policy_document)
 
     async def delete_role(self, ctx: RequestContext, *, role_name: str) -> None:
         errors.check_modifiable(await self._store.roles.get(ctx.account, role_name))

@@ -53,7 +53,17 @@ def _layers(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
 
 
 def _creation(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
-    return _tags(ctx, params) | _layers(ctx, params)
+    return _tags(ctx, params) | _layers(ctx, params) | _signed_by(ctx, params)
+
+
+def _signing(ctx: RequestContext, params: Params) -> str:
+    arn: str = params["code_signing_config_arn"]
+    return arn
+
+
+def _signed_by(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    arn = params.get("code_signing_config_arn")
+    return {"lambda:CodeSigningConfigArn": arn} if arn else {}
 
 
 def _tagged(ctx: RequestContext, params: Params) -> str:
@@ -103,6 +113,10 @@ def _of_nothing(*operations: str) -> dict[str, Action]:
     return {operation: Action(f"lambda:{operation}", _any) for operation in operations}
 
 
+def _of_signing(*operations: str) -> dict[str, Action]:
+    return {operation: Action(f"lambda:{operation}", _signing) for operation in operations}
+
+
 ACTIONS: dict[str, Action] = {
     **_of_qualifier("GetFunction", "GetFunctionConfiguration", "DeleteFunction"),
     **_of_qualifier("RemovePermission", "GetPolicy", "InvokeAsync"),
@@ -113,6 +127,15 @@ ACTIONS: dict[str, Action] = {
     **_of_function("PublishVersion", "ListVersionsByFunction"),
     **_of_function("CreateAlias", "GetAlias", "UpdateAlias", "DeleteAlias", "ListAliases"),
     **_of_function("PutFunctionConcurrency", "GetFunctionConcurrency", "DeleteFunctionConcurrency"),
+    "CreateCodeSigningConfig": Action("lambda:CreateCodeSigningConfig", _any, _tags, also=_with_tags),
+    **_of_nothing("ListCodeSigningConfigs"),
+    **_of_signing("GetCodeSigningConfig", "UpdateCodeSigningConfig", "DeleteCodeSigningConfig"),
+    **_of_signing("ListFunctionsByCodeSigningConfig"),
+    "PutFunctionCodeSigningConfig": Action("lambda:PutFunctionCodeSigningConfig", _function, _signed_by),
+    **_of_function("GetFunctionCodeSigningConfig", "DeleteFunctionCodeSigningConfig"),
+    **_of_qualifier("PutProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfig"),
+    **_of_qualifier("DeleteProvisionedConcurrencyConfig"),
+    **_of_function("ListProvisionedConcurrencyConfigs"),
     **_of_qualifier("PutFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfig"),
     **_of_qualifier("GetFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfig"),
     **_of_function("ListFunctionEventInvokeConfigs"),

@@ -16,7 +16,7 @@ from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.core import Core
 from noria.services.lambda_.functions import is_version
 from noria.services.lambda_.limits import UNZIPPED_BYTES
-from noria.services.lambda_.models import LATEST, Function, base64_sha256, configuration, listed
+from noria.services.lambda_.models import LATEST, Function, Shared, base64_sha256, configuration, listed
 from noria.services.lambda_.names import Reference, resolve
 from noria.services.lambda_.tables import LIST_PAGE, after_marker, next_after
 
@@ -54,6 +54,7 @@ class LambdaApi:
         logging_config: settings.Member = None,
         snap_start: settings.Member = None,
         vpc_config: settings.Member = None,
+        code_signing_config_arn: str = "",
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name)
         if reference.account != ctx.account:
@@ -100,6 +101,7 @@ class LambdaApi:
             last_modified_ms=self._core.clock.now_ms(),
             revision_id=str(uuid.uuid4()),
             build_id=str(uuid.uuid4()),
+            shared=Shared(code_signing_config_arn=code_signing_config_arn),
             **given,
         )
         checks.check_snap_start(function)
@@ -108,6 +110,7 @@ class LambdaApi:
     async def _create(
         self, ctx: RequestContext, function: Function, data: bytes, *, publish: bool
     ) -> dict[str, Any]:
+        await self._core.signing.check_package(function)
         if function.dead_letter_arn:
             await self._core.destinations.check_dead_letter(function)
         await self._core.check_code_storage(ctx, len(data))
@@ -196,6 +199,7 @@ class LambdaApi:
         if zip_file is None:
             raise errors.invalid_parameter("Please provide a source for function code.")
         old = await self._control.for_update(reference, revision_id)
+        await self._core.signing.check_package(old)
         build_id = str(uuid.uuid4())
         if dry_run:
             code_sha256 = await self._packages.validate(zip_file)

@@ -33,6 +33,7 @@ from noria.services.lambda_.metrics import FunctionMetrics
 from noria.services.lambda_.models import LATEST, Function, function_arn
 from noria.services.lambda_.names import Reference
 from noria.store.base import StoreError
+from noria.store.listing import every
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +84,8 @@ class AsyncInvoker:
     async def start(self) -> None:
         """Take up what an earlier server accepted."""
         for account, region in await self._records.owners(KIND):
-            after = ""
-            while page := await self._records.list(KIND, account, region, after=after, limit=LISTED_AT_ONCE):
-                for name, value in page:
-                    heapq.heappush(self._waiting, (_decode(value).due_ms, (account, region, name)))
-                after = page[-1][0]
+            async for name, value in every(self._records, KIND, account, region, page=LISTED_AT_ONCE):
+                heapq.heappush(self._waiting, (_decode(value).due_ms, (account, region, name)))
         self._run_due()
 
     async def accept(self, reference: Reference, work: Work) -> None:

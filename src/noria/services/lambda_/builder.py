@@ -10,15 +10,16 @@ from pathlib import Path
 import msgspec
 
 from noria.clock import Clock
-from noria.services.lambda_ import errors, log_lines
+from noria.services.lambda_ import errors
 from noria.services.lambda_.environment import Environment, InitializationType, Site
 from noria.services.lambda_.fleet import Key
 from noria.services.lambda_.invocation import Failure
 from noria.services.lambda_.limits import CREDENTIALS_MARGIN_S
 from noria.services.lambda_.memory import MemoryWatch
-from noria.services.lambda_.models import Function, runtime_version_arn
+from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.package import PackageStore
+from noria.services.lambda_.platform_log import PlatformLog, platform_log
 from noria.services.lambda_.runtime_table import RUNTIMES, interpreter_title
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.sandbox.confine import NAMESPACES
@@ -56,9 +57,9 @@ class Builder:
         if function.is_snapshot:
             return await self._restored(function)
         site = await self._site(function, initialization)
-        log = await self._log(site)
+        log, platform = await self._log(site)
         return Environment(
-            site, lambda: self._runtimes.template(function.runtime), log, self._memory, self._clock
+            site, lambda: self._runtimes.template(function.runtime), log, self._memory, platform
         )
 
     async def _restored(self, function: Function) -> Environment:
@@ -73,15 +74,15 @@ class Builder:
             log_stream=self._log_stream(function),
             snapshot_api=snapshot.api_address,
         )
-        log = self._open_log(site)
-        arn = runtime_version_arn(function.region, function.runtime)
-        log.write(log_lines.restore_start(function.runtime, site.interpreter.text, arn))
-        return Environment(site, lambda: snapshot, log, self._memory, self._clock)
+        log, platform = self._open_log(site, is_restored=True)
+        platform.init_start(site.interpreter.text)
+        return Environment(site, lambda: snapshot, log, self._memory, platform)
 
     async def _take_snapshot(self, function: Function) -> Snapshot | Failure:
         site = await self._site(function, "snap-start")
         template = self._runtimes.template(function.runtime)
-        snapshot = Snapshot(site, template, await self._log(site), self._memory)
+        log, platform = await self._log(site)
+        snapshot = Snapshot(site, template, log, self._memory, platform)
         failure = await snapshot.take(lambda: self._credentials(function))
         return snapshot if failure is None else failure
 
@@ -118,9 +119,10 @@ class Builder:
 
     def _log_stream(self, function: Function) -> str:
         day = time.strftime("%Y/%m/%d", time.gmtime(self._clock.now_s()))
-        return f"{day}/[{function.version}]{secrets.token_hex(16)}"
+        owner = function.name if function.logging.group else ""  # the group may be several functions'
+        return f"{day}/{owner}[{function.version}]{secrets.token_hex(16)}"
 
-    def _open_log(self, site: Site) -> FunctionLog:
+    def _open_log(self, site: Site, *, is_restored: bool) -> tuple[FunctionLog, PlatformLog]:
         function = site.function
 
         async def open_stream() -> LogStream | None:
@@ -128,19 +130,23 @@ class Builder:
                 site.session.principal, function.region, function.log_group, site.log_stream
             )
 
-        return FunctionLog(self._clock, open_stream)
+        log = FunctionLog(self._clock, open_stream, function.logging.application_level)
+        return log, platform_log(
+            function, log, self._clock, site.log_stream, site.initialization, is_restored=is_restored
+        )
 
-    async def _log(self, site: Site) -> FunctionLog:
+    async def _log(self, site: Site) -> tuple[FunctionLog, PlatformLog]:
         """Begun as the log of an initialisation begins."""
-        log, function = self._open_log(site), site.function
+        function = site.function
+        log, platform = self._open_log(site, is_restored=False)
         runtime = RUNTIMES[function.runtime]
         interpreter = site.interpreter.text if runtime.language else ""
-        log.write(log_lines.init_start(function.runtime, interpreter))
+        platform.init_start(interpreter)
         if not self._runtimes.is_exact(function.runtime):
             title = interpreter_title(runtime.language, site.interpreter.version)
             why = await self._runtimes.note(function.runtime)
-            log.write(log_lines.nearest_runtime(function.runtime, title, why))
-        return log
+            platform.nearest_runtime(title, why)
+        return log, platform
 
     async def _session(self, function: Function) -> RoleSession:
         """One session serves all environments of a build until half of its life is over."""

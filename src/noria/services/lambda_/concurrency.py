@@ -12,8 +12,10 @@ from noria.services.lambda_.functions import FunctionTable
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, UNRESERVED_CONCURRENCY
 from noria.services.lambda_.metrics import FunctionMetrics
-from noria.services.lambda_.models import Function, Reservations
+from noria.services.lambda_.models import Function, Reservations, function_arn
+from noria.services.lambda_.names import Reference
 from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.provisioned import Provisioning
 from noria.services.lambda_.recursion import is_loop
 from noria.services.lambda_.tables import Table
 from noria.store.base import Records
@@ -31,15 +33,18 @@ class Concurrency:
         records: Records,
         functions: FunctionTable,
         pool: Pool,
+        provisioning: Provisioning,
         development: Development,
         metrics: FunctionMetrics,
     ) -> None:
         self._functions = functions
         self._table = Table(records, "lambda-concurrency", Reservations)
         self._pool = pool
+        self._provisioning = provisioning
         self._development = development
         self._metrics = metrics
-        self._running: Counter[str] = Counter()  # by the function's ARN, or account and region
+        # By the function's ARN, or account and region; where it has reserved a share, by the version's too.
+        self._running: Counter[str] = Counter()
 
     async def invoke(self, function: Function, work: Work) -> Outcome:
         """Run an invocation to its end.
@@ -68,12 +73,15 @@ class Concurrency:
         if reserved is None:
             key = f"{function.account}/{function.region}"
             limit, reason = ACCOUNT_CONCURRENCY - reservations.total, "ConcurrentInvocationLimitExceeded"
+            keys: tuple[str, ...] = (key,)
         else:
             key = function.arn
-            limit, reason = reserved, "ReservedFunctionConcurrentInvocationLimitExceeded"
+            limit = reserved - await self._held_for_others(function)
+            reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+            keys = (key, function.version_arn)
         if self._running[key] >= limit:
             raise errors.too_many_requests(reason)
-        self._running[key] += 1
+        self._running.update(keys)
         self._metrics.began(function, reserved=reserved is not None)
         try:
             if self._development.is_idle:
@@ -81,15 +89,35 @@ class Concurrency:
             return await self._development.invoke(function, work)
         finally:
             self._metrics.ended(function, reserved=reserved is not None)
-            self._running[key] -= 1
-            if not self._running[key]:
-                del self._running[key]
+            for each in keys:
+                self._running[each] -= 1
+                if not self._running[each]:
+                    del self._running[each]
+
+    async def _held_for_others(self, function: Function) -> int:
+        """What is provisioned for other versions and not in use just now."""
+        reference = Reference(function.account, function.region, function.name)
+        counts = await self._provisioning.by_version(reference)
+        held = 0
+        for version, count in counts.items():
+            if version != function.version:
+                arn = function_arn(function.account, function.region, function.name, version)
+                held += max(0, count - self._running[arn])
+        return held
 
     async def reservations(self, account: str, region: str) -> Reservations:
         return await self._table.get(account, region, RECORD) or NONE
 
     async def reserve(self, function: Function, concurrency: int) -> None:
         """Raises InvalidParameterValueException where too little would be left for the others."""
+        reference = Reference(function.account, function.region, function.name)
+        provisioned = (await self._provisioning.of(reference)).total
+        if concurrency < provisioned:
+            text = (
+                f" ReservedConcurrentExecutions  {concurrency} should not be lower than function's total "
+                f"provisioned concurrency [{provisioned}]."
+            )
+            raise AwsError("InvalidParameterValueException", text, 400)
 
         def edit(old: dict[str, int]) -> dict[str, int]:
             new = {**old, function.name: concurrency}

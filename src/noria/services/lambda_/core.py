@@ -20,7 +20,9 @@ from noria.services.lambda_.names import Reference, resolve
 from noria.services.lambda_.package import PackageStore
 from noria.services.lambda_.policies import FunctionPolicy
 from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.provisioned import Provisioning, Provisions
 from noria.services.lambda_.runtimes import Runtimes
+from noria.services.lambda_.signing import SigningConfig, SigningConfigs
 from noria.services.lambda_.tables import Table
 from noria.services.lambda_.url_configs import UrlConfig
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, Caller, Permissions, Roles
@@ -50,7 +52,9 @@ class Core:
         self.policies = Table(store.records, "lambda-policy", FunctionPolicy)
         self.event_configs = Table(store.records, "lambda-event-config", EventConfig)
         # By function and qualifier: they go with the function, version or alias.
-        self.belongings: list[Table[Any]] = [self.policies, self.event_configs]
+        self.provisions = Table(store.records, "lambda-provisioned", Provisions)
+        self.belongings: list[Table[Any]] = [self.policies, self.event_configs, self.provisions]
+        self.signing = SigningConfigs(Table(store.records, "lambda-signing", SigningConfig))
         self.urls = Table(store.records, "lambda-url", UrlConfig)  # likewise, but go with the function only
         self.destinations = Destinations(self.functions, roles, permissions, call)
         self.packages = PackageStore(settings.data_dir / "code")
@@ -58,6 +62,7 @@ class Core:
         self.downloads = Downloads(self.packages, clock)
         self.control: Control
         self.pool: Pool
+        self.provisioning: Provisioning
 
     async def check_runtime(self, runtime: str) -> None:
         await checks.check_runtime(self.runtimes, runtime, strict=self.strict_runtimes)
@@ -99,6 +104,7 @@ class Core:
         """Remove what belonged to a version or alias that is gone."""
         for table in self.belongings:
             await table.delete(reference.account, reference.region, qualified(reference.name, qualifier))
+        await self.provisioning.refresh(reference)
 
     async def require_qualifier(self, reference: Reference) -> None:
         """The version or alias of a reference to a function that there is; in AWS's two wordings."""

@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from noria.clock import Clock
-from noria.services.lambda_ import invocation, log_lines
+from noria.services.lambda_ import invocation
 from noria.services.lambda_.fork_server import ForkServer
 from noria.services.lambda_.interpreters import Interpreter
 from noria.services.lambda_.invocation import Failure, Outcome, Work
@@ -27,6 +26,7 @@ from noria.services.lambda_.limits import (
 from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
+from noria.services.lambda_.platform_log import PlatformLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
 from noria.services.lambda_.programs import programs, search_path
 from noria.services.lambda_.recursion import next_header
@@ -93,6 +93,9 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "LAMBDA_TASK_ROOT": task_root,
         "LAMBDA_RUNTIME_DIR": runtime_dir,
     }
+    if function.logging.format == "JSON":
+        variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        variables["AWS_LAMBDA_LOG_LEVEL"] = function.logging.application_level
     defaults = {  # the function's own variables may take the place of these
         "AWS_ENDPOINT_URL": site.endpoint_url,
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # it would make ``stream-127.0.0.1`` of the endpoint
@@ -144,8 +147,9 @@ class Environment:
         template: Callable[[], ForkServer],
         log: FunctionLog,
         memory: MemoryWatch,
-        clock: Clock,
+        platform: PlatformLog,
     ) -> None:
+        """platform: writes what Lambda says into that log."""
         self.site = site
         self.log = log
         self.is_retired = False
@@ -153,7 +157,7 @@ class Environment:
         self._init_ms: float | None = None  # of an initialisation that no invocation has reported yet
         self._template = template
         self._memory = memory
-        self._clock = clock
+        self._platform = platform
         self._process: RuntimeProcess | None = None
 
     @property
@@ -184,11 +188,11 @@ class Environment:
         if self._process is None:
             init_ms, failure, spent_s = await self._initialise(work)
             if failure is not None:
-                self.log.write(log_lines.start(work.request_id, self.site.function.version))
+                self._platform.start(work.request_id)
                 return self._end(work, Outcome(failure.document, "Unhandled"), spent_s, None, failure)
         process = self._process
         assert process is not None
-        self.log.write(log_lines.start(work.request_id, self.site.function.version))
+        self._platform.start(work.request_id)
         began_s = time.perf_counter() - spent_s
         deadline_ms = int(
             (time.time() + timeout_s - spent_s) * 1000
@@ -214,10 +218,10 @@ class Environment:
         Raises ServiceException where the machine cannot.
         """
         failure, spent_s = await self._start_process("", INIT_TIMEOUT_S)
+        self._platform.init_report(spent_s * 1000, "init", failure)
         if failure is None:
             self._init_ms = spent_s * 1000
         else:
-            self._init_report(spent_s, "init", failure)
             await self.end()
         self.log.flush()
         return failure
@@ -229,15 +233,13 @@ class Environment:
         again, and then it is part of that invocation and its timeout.
         """
         failure, spent_s = await self._start_process(work.request_id, INIT_TIMEOUT_S)
+        self._platform.init_report(spent_s * 1000, "init", failure)
         if failure is None:
-            if self.is_restored:
-                self.log.write(log_lines.restore_report(spent_s * 1000))
             return spent_s * 1000, None, 0.0
-        self._init_report(spent_s, "init", failure)
         await self.end()
         failure, spent_s = await self._start_process(work.request_id, float(self.site.function.timeout_s))
+        self._platform.init_report(spent_s * 1000, "invoke", failure)
         if failure is not None:
-            self._init_report(spent_s, "invoke", failure)
             await self.end()
         return None, failure, spent_s
 
@@ -254,7 +256,7 @@ class Environment:
         spent_s = time.perf_counter() - began_s
         process.drain()
         if not process.initialised.done():
-            log_text = log_lines.timed_out(self._clock.now_ms(), request_id, function.timeout_s)
+            log_text = self._platform.timed_out(request_id)
             return invocation.timed_out(request_id, function.timeout_s, log_text), spent_s
         answer = process.initialised.result()
         return (None if answer is None else self._failure(request_id, answer)), spent_s
@@ -265,16 +267,9 @@ class Environment:
             return invocation.exited(request_id, answer.wait_status, self._process.out_of_memory)
         return Failure(answer.body, invocation.error_type(answer.body))
 
-    def _init_report(self, spent_s: float, phase: str, failure: Failure) -> None:
-        spent_ms, status, error_type = spent_s * 1000, failure.status, failure.error_type
-        if self.is_restored:
-            self.log.write(log_lines.restore_report(spent_ms, status, error_type))
-        else:
-            self.log.write(log_lines.init_report(spent_ms, phase, status, error_type))
-
     async def _timed_out(self, work: Work, init_ms: float | None) -> Outcome:
         timeout_s = self.site.function.timeout_s
-        text = log_lines.timed_out(self._clock.now_ms(), work.request_id, timeout_s)
+        text = self._platform.timed_out(work.request_id)
         failure = invocation.timed_out(work.request_id, timeout_s, text)
         self._drain()
         await self.end()
@@ -301,21 +296,10 @@ class Environment:
     ) -> Outcome:
         self._drain()
         outcome.duration_ms = duration_s * 1000
-        if failure is not None and failure.log_text:
-            self.log.write(failure.log_text)
-        self.log.write(log_lines.end(work.request_id))
         memory_mb = 0 if self._process is None else -(-self._process.measure() // MIB)
-        self.log.write(
-            log_lines.report(
-                work.request_id,
-                outcome.duration_ms,
-                self.site.function.memory_size_mb,
-                memory_mb,
-                init_ms,
-                failure.status if failure else "",
-                failure.error_type if failure else "",
-                is_restored=self.is_restored,
-            )
+        is_error = bool(outcome.function_error)
+        self._platform.end(
+            work.request_id, outcome.duration_ms, memory_mb, init_ms, failure, is_error=is_error
         )
         self.log.flush()
         if work.wants_tail:

@@ -137,6 +137,20 @@ def too_many_requests(reason: str = "ConcurrentInvocationLimitExceeded") -> AwsE
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
 
 
+def code_not_verified(name: str) -> AwsError:
+    """Its package is not signed, and its code signing configuration enforces that."""
+    text = (
+        "Lambda cannot deploy the function. The function or layer might be signed using a signature that the "
+        f"client is not configured to accept. Check the provided signature for {name}."
+    )
+    return AwsError("CodeVerificationFailedException", text, 400, members=USER)
+
+
+def no_provisioned_concurrency() -> AwsError:
+    text = "No Provisioned Concurrency Config found for this function"
+    return AwsError("ProvisionedConcurrencyConfigNotFoundException", text, 404, members=USER)
+
+
 def recursive_invocation() -> AwsError:
     text = (
         "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services "

@@ -7,9 +7,13 @@ import time
 
 
 def init_start(runtime: str, interpreter: str) -> str:
+    return f"INIT_START Runtime Version: {runtime_version(runtime, interpreter)}\n"
+
+
+def runtime_version(runtime: str, interpreter: str) -> str:
     """Where AWS has the number of its build (``python:3.12.v60``), ours is the interpreter's, if any."""
     name, _, version = runtime.partition(".")
-    return f"INIT_START Runtime Version: {name.rstrip('0123456789')}:{interpreter or version}\n"
+    return f"{name.rstrip('0123456789')}:{interpreter or version}"
 
 
 def nearest_runtime(runtime: str, interpreter: str, why: str) -> str:
@@ -23,8 +27,8 @@ def init_report(duration_ms: float, phase: str, status: str, error_type: str) ->
 
 def restore_start(runtime: str, interpreter: str, arn: str) -> str:
     """arn: of the runtime's version."""
-    text = init_start(runtime, interpreter).removeprefix("INIT_START ").rstrip("\n")
-    return f"RESTORE_START {text}\tRuntime Version ARN: {arn}\n"
+    version = runtime_version(runtime, interpreter)
+    return f"RESTORE_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n"
 
 
 def restore_report(duration_ms: float, status: str = "", error_type: str = "") -> str:
@@ -47,6 +51,10 @@ def timed_out(now_ms: int, request_id: str, timeout_s: int) -> str:
     return f"{at}.{now_ms % 1000:03d}Z {request_id} Task timed out after {timeout_s}.00 seconds\n\n"
 
 
+def billed_ms(duration_ms: float, init_duration_ms: float | None) -> int:
+    return max(1, math.ceil(duration_ms + (init_duration_ms or 0.0)))
+
+
 def report(
     request_id: str,
     duration_ms: float,
@@ -62,14 +70,14 @@ def report(
 
     status: ``timeout`` or ``error`` where the environment, not the handler, ended the invocation.
     """
-    billed_ms = max(1, math.ceil(duration_ms + (init_duration_ms or 0.0)))
+    billed = billed_ms(duration_ms, init_duration_ms)
     line = (
-        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed_ms} ms\t"
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {billed} ms\t"
         f"Memory Size: {memory_size_mb} MB\tMax Memory Used: {max_memory_mb} MB\t"
     )
     if init_duration_ms is not None and is_restored:
-        billed_ms = math.ceil(init_duration_ms)
-        line += f"Restore Duration: {init_duration_ms:.2f} ms\tBilled Restore Duration: {billed_ms} ms\t"
+        billed = math.ceil(init_duration_ms)
+        line += f"Restore Duration: {init_duration_ms:.2f} ms\tBilled Restore Duration: {billed} ms\t"
     elif init_duration_ms is not None:
         line += f"Init Duration: {init_duration_ms:.2f} ms\t"
     if status:

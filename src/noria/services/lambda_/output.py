@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from noria.clock import Clock
 from noria.errors import AwsError
+from noria.services.lambda_ import log_levels
 from noria.services.lambda_.limits import LOG_LINE_BYTES, PENDING_LOG_BYTES, TAIL_BYTES
 from noria.services.ports import LogStream
 from noria.store.base import StoreError
@@ -30,10 +31,16 @@ class FunctionLog:
     What does not fit waits in the function's pipe (`is_full`, `on_room`), and then the function waits.
     """
 
-    def __init__(self, clock: Clock, open_stream: Callable[[], Awaitable[LogStream | None]]) -> None:
-        """open_stream: called once, when there is something to write; None where the role may not."""
+    def __init__(
+        self, clock: Clock, open_stream: Callable[[], Awaitable[LogStream | None]], level: str = ""
+    ) -> None:
+        """open_stream: called once, when there is something to write; None where the role may not.
+
+        level: of what the function prints, the lowest that is kept; "" keeps all.
+        """
         self._clock = clock
         self._open_stream = open_stream
+        self._level = level
         self._stream: LogStream | None = None
         self._opened = False
         self._events: list[tuple[int, str]] = []
@@ -46,6 +53,11 @@ class FunctionLog:
     @property
     def is_full(self) -> bool:
         return self._pending_bytes > PENDING_LOG_BYTES
+
+    def print(self, text: str) -> None:
+        """What the function itself has to say."""
+        if not self._level or log_levels.keeps(text, self._level):
+            self.write(text)
 
     def write(self, text: str) -> None:
         self._events.append((self._clock.now_ms(), text))
@@ -216,4 +228,4 @@ class OutputPipe:
 
     def _event(self, data: bytes) -> None:
         for at in range(0, len(data), LOG_LINE_BYTES):
-            self._log.write(data[at : at + LOG_LINE_BYTES].decode(errors="replace"))
+            self._log.print(data[at : at + LOG_LINE_BYTES].decode(errors="replace"))

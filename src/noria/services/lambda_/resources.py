@@ -6,6 +6,7 @@ from noria.auth.authorize import Resource
 from noria.services.lambda_.functions import FunctionTable, qualified
 from noria.services.lambda_.layers import LayerTable, layer_key
 from noria.services.lambda_.policies import FunctionPolicy
+from noria.services.lambda_.signing import SigningConfig, SigningConfigs
 from noria.services.lambda_.tables import Table
 from noria.store.base import Records
 
@@ -16,10 +17,12 @@ class FunctionResources:
     def __init__(self, records: Records) -> None:
         self._functions = FunctionTable(records)
         self._layers = LayerTable(records)
+        self._signing = SigningConfigs(Table(records, "lambda-signing", SigningConfig))
         self._policies = Table(records, "lambda-policy", FunctionPolicy)
 
     async def resource(self, arn: str) -> Resource | None:
-        """arn: ``arn:aws:lambda:REGION:ACCOUNT:function:NAME``, qualified or not; None for all others.
+        """arn: ``arn:aws:lambda:REGION:ACCOUNT:function:NAME``, qualified or not, or a layer version's or
+        code signing configuration's; None for all others.
 
         A qualifier has a policy of its own, and the function's tags.
         """
@@ -27,6 +30,9 @@ class FunctionResources:
         kind, _, named = rest.partition(":")
         if kind == "layer":
             return await self._layer(account, region, named)
+        if kind == "code-signing-config":
+            config = await self._signing.table.get(account, region, named)
+            return Resource(tags=config.tags) if config else None
         if kind != "function":
             return None
         name, _, qualifier = named.partition(":")

@@ -24,7 +24,11 @@ from noria.services.lambda_.limits import STOP_GRACE_S
 from noria.services.lambda_.metrics import FunctionMetrics
 from noria.services.lambda_.policy_api import PolicyApi
 from noria.services.lambda_.pool import Pool
+from noria.services.lambda_.provisioned import Provisioning
+from noria.services.lambda_.provisioned_api import ProvisionedApi
 from noria.services.lambda_.settings_api import SettingsApi
+from noria.services.lambda_.signing import SigningTags
+from noria.services.lambda_.signing_api import SigningApi
 from noria.services.lambda_.tag_api import FunctionTags, TagApi
 from noria.services.lambda_.url_api import UrlApi
 from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
@@ -36,12 +40,14 @@ APIS = (
     LambdaApi,
     InvokeApi,
     ConcurrencyApi,
+    ProvisionedApi,
     VersionApi,
     EventConfigApi,
     PolicyApi,
     UrlApi,
     LayerApi,
     SettingsApi,
+    SigningApi,
     TagApi,
 )
 
@@ -83,21 +89,29 @@ class LambdaService:
             clock,
         )
         self.development = Development(core, self._pool)
-        concurrency = Concurrency(store.records, core.functions, self._pool, self.development, self.metrics)
+        core.provisioning = Provisioning(core.provisions, core.functions, self._pool)
+        concurrency = Concurrency(
+            store.records, core.functions, self._pool, core.provisioning, self.development, self.metrics
+        )
         self._events = AsyncInvoker(core, concurrency, self.metrics)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
         self._urls = Urls(core, concurrency, authenticate)
-        self.taggable: dict[str, TaggedResources] = {"function": FunctionTags(core)}
+        self.taggable: dict[str, TaggedResources] = {
+            "function": FunctionTags(core),
+            "code-signing-config": SigningTags(core.signing),
+        }
         self.apis: tuple[object, ...] = (
             LambdaApi(core, concurrency),
             InvokeApi(core, concurrency, self._events),
             ConcurrencyApi(core, concurrency),
+            ProvisionedApi(core, concurrency),
             VersionApi(core),
             EventConfigApi(core, core.destinations),
             PolicyApi(core),
             UrlApi(core),
             LayerApi(core),
             SettingsApi(core),
+            SigningApi(core),
             TagApi(self.taggable),
         )
 
@@ -114,6 +128,7 @@ class LambdaService:
         await self._core.runtimes.start()
         await self._pool.start()
         await self._control.start(await self._core.layers.references())
+        await self._core.provisioning.start()
         await self._events.start()
 
     async def stop(self) -> None:

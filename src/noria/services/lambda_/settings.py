@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noria.errors import not_implemented
+from noria.services.lambda_ import errors
 from noria.services.lambda_.models import LayerUse, Logging
 
 Member = Mapping[str, Any] | None
@@ -51,6 +52,16 @@ def _logging(config: Mapping[str, Any], old: Logging) -> Logging:
     """Levels are of format JSON, where INFO is their default."""
     log_format = config.get("LogFormat") or old.format
     group = config.get("LogGroup") or old.group
+    application, system = config.get("ApplicationLogLevel"), config.get("SystemLogLevel")
     if log_format != "JSON":
+        if application or system:
+            raise errors.invalid_parameter(
+                "ApplicationLogLevel and SystemLogLevel can only be set with the LogFormat JSON."
+            )
         return Logging("Text", group=group)
-    raise not_implemented("LoggingConfig's LogFormat JSON")
+    return Logging(
+        "JSON",
+        application_level=application or old.application_level or "INFO",
+        system_level=system or old.system_level or "INFO",
+        group=group,
+    )

@@ -19,13 +19,14 @@ from typing import Any
 
 import msgspec
 
-from noria.services.lambda_ import errors, invocation, log_lines
+from noria.services.lambda_ import errors, invocation
 from noria.services.lambda_.environment import MIB, Site, process_spec, within
 from noria.services.lambda_.fork_server import KILLED, ForkServer
 from noria.services.lambda_.invocation import Failure
 from noria.services.lambda_.limits import INIT_TIMEOUT_S, PROCESSES
 from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.output import FunctionLog
+from noria.services.lambda_.platform_log import PlatformLog
 from noria.services.lambda_.process import RuntimeProcess
 from noria.services.lambda_.processes import children, descendants, number_within, runtime_process
 from noria.services.lambda_.runtime_api import Credentials
@@ -43,12 +44,19 @@ class Snapshot(ForkServer):
     """Forks environments, as a template does. `take` comes first."""
 
     def __init__(
-        self, site: Site, template: Template, function_log: FunctionLog, memory: MemoryWatch
+        self,
+        site: Site,
+        template: Template,
+        function_log: FunctionLog,
+        memory: MemoryWatch,
+        platform: PlatformLog,
     ) -> None:
+        """platform: writes what Lambda says into that log."""
         super().__init__()
         self.site = site
         self.log = function_log
         self._memory = memory
+        self._platform = platform
         self._process = RuntimeProcess(template, function_log)
         self._numbers: dict[int, int] = {}  # of living environments: theirs, ours
         self._descriptors: dict[int, int] = {}  # by our number: of the process, whoever has the number later
@@ -85,9 +93,8 @@ class Snapshot(ForkServer):
             self._memory.forget(self._process)
         self._process.drain()
         failure = self._failure()
+        self._platform.init_report((time.perf_counter() - began_s) * 1000, "init", failure)
         if failure is not None:
-            spent_ms = (time.perf_counter() - began_s) * 1000
-            self.log.write(log_lines.init_report(spent_ms, "init", failure.status, failure.error_type))
             await self.end()
         else:
             self._runtime_pid = runtime_process(self._process.pid.result())

@@ -11,6 +11,7 @@ import msgspec
 from noria.services.lambda_ import errors
 from noria.store.base import Records
 from noria.store.cache import GenerationCache
+from noria.store.listing import every
 
 T = TypeVar("T")
 
@@ -76,12 +77,8 @@ class Table(Generic[T]):
         return [(name, self._decode(value)) for name, value in rows]
 
     async def all_of(self, account: str, region: str, prefix: str = "") -> list[tuple[str, T]]:
-        found: list[tuple[str, T]] = []
-        after = ""
-        while page := await self.page(account, region, prefix=prefix, after=after):
-            found += page
-            after = page[-1][0]
-        return found
+        rows = every(self._records, self._kind, account, region, prefix=prefix)
+        return [(name, self._decode(value)) async for name, value in rows]
 
     async def everywhere(self) -> list[T]:
         """Of every account, for what resumes at start-up."""

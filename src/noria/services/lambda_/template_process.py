@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -303,9 +304,12 @@ def preload(libraries: str) -> None:
 
 def handle_invocations(is_snapshot: bool) -> None:
     """From here on as AWS's own bootstrap does it, which asks to be restored once a snapshot can be taken."""
+    import awslambdaric.bootstrap
     import awslambdaric.lambda_runtime_client as client_module
     from awslambdaric.__main__ import main
 
+    if "AWS_LAMBDA_LOG_FORMAT" in os.environ:  # which it reads when it is imported
+        importlib.reload(awslambdaric.bootstrap)
     if is_snapshot:
         client_module.BaseLambdaRuntimeClient.restore_next = restored
     else:

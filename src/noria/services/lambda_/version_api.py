@@ -166,6 +166,7 @@ class VersionApi:
         key = qualified(old.function, old.name)
         if not await self._aliases.replace(old.account, old.region, key, old, new):
             raise errors.revision_mismatch()
+        await self._core.provisioning.refresh(reference)
         return alias_configuration(new)
 
     async def delete_alias(self, ctx: RequestContext, *, function_name: str, name: str) -> None:

@@ -46,7 +46,6 @@ ACTIONS: dict[str, Action] = (
             "PutLogGroupDeletionProtection",
             "PutMetricFilter",
             "PutRetentionPolicy",
-            "UntagLogGroup",
         )
     }
     | {
@@ -64,6 +63,11 @@ ACTIONS: dict[str, Action] = (
             "logs:TagLogGroup", _resource, lambda ctx, params: request_tags(params.get("tags"))
         ),
         "TagResource": Action("logs:TagResource", _arn, lambda ctx, params: request_tags(params.get("tags"))),
+        "UntagLogGroup": Action(
+            "logs:UntagLogGroup",
+            _resource,
+            lambda ctx, params: {"aws:TagKeys": list(params.get("tags") or ())},
+        ),
         "UntagResource": Action(
             "logs:UntagResource",
             _arn,

@@ -10,11 +10,11 @@ import msgspec
 from noria.services.logs import errors
 from noria.store.base import Records
 from noria.store.cache import GenerationCache
+from noria.store.listing import every
 from noria.store.log_events import LogGroup
 
 KIND = "logs-group"
 CACHED = 10_000  # groups, some KB each where they have filters
-PAGE = 1_000
 DAY_MS = 86_400_000
 
 T = TypeVar("T")
@@ -116,12 +116,8 @@ class SettingsTable:
 
     async def all_of(self, account: str, region: str) -> list[tuple[str, GroupSettings]]:
         """(group's name, settings) in the order of the names, of groups that are gone, too."""
-        found: list[tuple[str, GroupSettings]] = []
-        after = ""
-        while rows := await self._records.list(KIND, account, region, after=after, limit=PAGE):
-            found += [(name, _decode(value)) for name, value in rows]
-            after = rows[-1][0]
-        return found
+        rows = every(self._records, KIND, account, region)
+        return [(name, _decode(value)) async for name, value in rows]
 
     async def owners(self) -> list[tuple[str, str]]:
         return await self._records.owners(KIND)

@@ -21,6 +21,7 @@ from noria.services.sqs.limits import MAX_LISTED_MOVE_TASKS
 from noria.services.sqs.polling import Polls
 from noria.services.sqs.queue import Queue, Queues
 from noria.store.base import Records, Store, StoreError
+from noria.store.listing import every
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +86,10 @@ class MoveTasks:
     async def start(self) -> None:
         """Go on with the tasks that the last run left."""
         for account, region in await self._records.owners(KIND):
-            after = ""
-            while rows := await self._records.list(KIND, account, region, after=after):
-                for _, stored in rows:
-                    task = _decode(stored)
-                    if task.status == RUNNING:
-                        self._run(task)
-                after = rows[-1][0]
+            async for _, stored in every(self._records, KIND, account, region):
+                task = _decode(stored)
+                if task.status == RUNNING:
+                    self._run(task)
 
     async def stop(self) -> None:
         """They go on at the next start."""

@@ -13,6 +13,7 @@ from noria.services.sqs import errors
 from noria.services.sqs.limits import MAX_CACHED_QUEUES
 from noria.store.base import Records
 from noria.store.cache import GenerationCache
+from noria.store.listing import every
 
 KIND = "sqs-queue"
 DELETED = "sqs-deleted-queue"  # name → when, in ms
@@ -199,12 +200,8 @@ class Queues:
 
     async def of(self, account: str, region: str) -> list[Queue]:
         """All the queues of an account and region."""
-        queues: list[Queue] = []
-        after = ""
-        while rows := await self._records.list(KIND, account, region, after=after):
-            queues += [_queue(account, region, name, stored) for name, stored in rows]
-            after = rows[-1][0]
-        return queues
+        rows = every(self._records, KIND, account, region)
+        return [_queue(account, region, name, stored) async for name, stored in rows]
 
     async def sources_of(self, dead_letters: Queue) -> list[Queue]:
         """The queues that have it as their dead-letter queue."""

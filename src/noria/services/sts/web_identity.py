@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from noria.errors import AwsError
-from noria.policy.match import ContextValue
+from noria.policy.actions import services
+from noria.policy.match import ContextValue, Pattern
 from noria.services.ports import IdentityProvider, RoleDirectory
 from noria.services.sts.issuers import UNVERIFIABLE, IssuerKeys, Jwk, invalid_token
 
@@ -156,8 +158,24 @@ def _conditions(
         yield f"{provider.name}:oaud", original[0] if len(original) == 1 else original
     if amr := _texts(claims.get("amr")):
         yield f"{provider.name}:amr", amr
-    if email := _texts(claims.get("email")):
-        yield f"{provider.name}:email", email[0]
+    for claim in _claims_of(provider.name):
+        value = claims.get(claim)
+        if isinstance(value, bool | int):
+            value = msgspec.json.encode(value).decode()
+        if (values := _texts(value)) and claim not in ("aud", "sub"):
+            yield f"{provider.name}:{claim}", values if isinstance(value, list) else values[0]
+
+
+@lru_cache(100)
+def _claims_of(name: str) -> tuple[str, ...]:
+    """The claims that AWS makes condition keys of: for all providers, and for some that it knows (GitHub)."""
+    found = ["email"]
+    for key in services()["sts"].keys["AssumeRoleWithWebIdentity"]:
+        issuer, _, claim = key.partition(":")
+        is_named = Pattern(issuer, "text", variables=False).fixed
+        if "." in issuer and is_named and is_named(name):
+            found.append(claim)
+    return tuple(dict.fromkeys(found))
 
 
 def _tags(claims: Claims) -> tuple[list[dict[str, str]], list[str]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from noria.auth.authorize import Action, Params
+from noria.auth.conditions import request_tags
 from noria.context import RequestContext
 from noria.errors import AwsError
+from noria.policy.match import ContextValue
 from noria.services.triggers.mapping import mapping_arn
 from noria.services.triggers.names import function_arn
 
@@ -27,8 +29,12 @@ def _function(ctx: RequestContext, params: Params) -> dict[str, str]:
         return {}
 
 
+def _creation(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
+    return {**_function(ctx, params), **request_tags(params.get("tags"))}
+
+
 ACTIONS: dict[str, Action] = {
-    "CreateEventSourceMapping": Action("lambda:CreateEventSourceMapping", _any, _function),
+    "CreateEventSourceMapping": Action("lambda:CreateEventSourceMapping", _any, _creation),
     "ListEventSourceMappings": Action("lambda:ListEventSourceMappings", _any),
     "GetEventSourceMapping": Action("lambda:GetEventSourceMapping", _mapping),
     "UpdateEventSourceMapping": Action("lambda:UpdateEventSourceMapping", _mapping, _function),

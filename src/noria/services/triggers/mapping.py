@@ -8,9 +8,9 @@ import msgspec
 
 from noria.services.triggers.limits import FIRST_CONCURRENCY, INVOCATIONS_PER_POLLER, MAX_CONCURRENCY
 from noria.store.base import Records
+from noria.store.listing import every
 
 KIND = "lambda-esm"
-LISTED_AT_ONCE = 1_000
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -117,11 +117,8 @@ class MappingTable:
 
     async def all_of(self, account: str, region: str, after: str = "") -> list[Mapping]:
         """By UUID."""
-        mappings: list[Mapping] = []
-        while page := await self._records.list(KIND, account, region, after=after, limit=LISTED_AT_ONCE):
-            mappings += [self._decode(value) for _, value in page]
-            after = page[-1][0]
-        return mappings
+        rows = every(self._records, KIND, account, region, after=after)
+        return [self._decode(value) async for _, value in rows]
 
     async def all(self) -> list[Mapping]:
         mappings = []

@@ -24,4 +24,4 @@ class MappingResources:
         mapping = await self._mappings.get(account, region, uuid)
         if mapping is None:
             return None
-        return Resource(conditions={"lambda:FunctionArn": mapping.function_arn})
+        return Resource(tags=mapping.tags, conditions={"lambda:FunctionArn": mapping.function_arn})
