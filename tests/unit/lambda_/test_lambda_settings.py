@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.unit.lambda_.conftest import Lambda
+from tests.unit.lambda_.conftest import Lambda, until
 from tests.unit.lambda_.support import CODE, active, create, refused
 
 from noria.clock import ManualClock
@@ -49,7 +49,7 @@ async def test_a_function_logs_into_the_group_that_it_names(service: Lambda) -> 
     group, trace = await service.call()
     assert group == "cool_lambda"
     assert "Sampled=1" in trace
-    assert [group for group, _ in service.logs.streams] == ["cool_lambda"]
+    await until(lambda: [group for group, _ in service.logs.streams] == ["cool_lambda"], "it is written")
 
 
 @pytest.mark.parametrize(

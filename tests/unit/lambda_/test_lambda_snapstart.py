@@ -91,8 +91,9 @@ async def test_the_log_is_awss(service: Lambda) -> None:
         r"REPORT RequestId: \S+\tDuration: \S+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\t"
         r"Max Memory Used: \d+ MB\tRestore Duration: \d+\.\d\d ms\tBilled Restore Duration: \d+ ms\t\n",
     ]
-    found = service.logs.streams["/aws/lambda/f", stream].events
-    await until(lambda: len(found) == len(expected), "it is written")
+    streams, name = service.logs.streams, ("/aws/lambda/f", stream)
+    await until(lambda: name in streams and len(streams[name].events) == len(expected), "it is written")
+    found = streams[name].events
     for pattern, (_, text) in zip(expected, found, strict=True):
         assert re.fullmatch(pattern, text), text
     assert service.logs.lines("f")[0].startswith("INIT_START ")  # of the version's initialisation
