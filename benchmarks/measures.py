@@ -231,6 +231,31 @@ OTHERS = (
         marks=(Mark(95),),
     ),
     Measure(
+        "append_p50",
+        "logs: append 100 events, p50",
+        "ms",
+        "PutLogEvents to a group of 1,000,000 events, signed before it is timed; answered once it is on disk",
+        marks=(Mark(2),),
+    ),
+    Measure("append_p99", "logs: append 100 events, p99", "ms", "the same"),
+    Measure(
+        "page_p50",
+        "logs: a filtered page, p50",
+        "ms",
+        "FilterLogEvents of a rare word in that group: a page looks through 10,000 events",
+        marks=(Mark(50),),
+    ),
+    Measure("page_p99", "logs: a filtered page, p99", "ms", "the same"),
+    Measure(
+        "tail_p50",
+        "logs: a printed line is seen, p50",
+        "ms",
+        "from a function's `print` into that group until an answer of FilterLogEvents, asked every 5 ms, has"
+        " the line; the function still runs",
+        marks=(Mark(100),),
+    ),
+    Measure("tail_p99", "logs: a printed line is seen, p99", "ms", "the same"),
+    Measure(
         "evaluations",
         "policy: 1,000,000 decisions",
         "s",

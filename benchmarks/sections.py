@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import environments, invocations, queues, triggers
+from benchmarks import environments, invocations, logs, queues, triggers
 from benchmarks.contenders import (
     EPHEMERAL,
     EVERYBODY,
@@ -192,6 +192,10 @@ def _handled_at_s(logs: Any) -> dict[str, float]:
     return handled
 
 
+def million(server: Server, plan: Plan) -> Figures:
+    return logs.measure(server, plan.samples)
+
+
 def policy(_server: Server, _plan: Plan) -> Figures:
     return {"evaluations": evaluation_s()}
 
@@ -215,5 +219,6 @@ SECTIONS = {
     "drain-large": Section((NORIA,), drain_large),
     "fifo": Section((NORIA,), fifo),
     "beside": Section((NORIA,), beside),
+    "logs": Section((NORIA,), million),
     "policy": Section((NORIA,), policy),
 }
