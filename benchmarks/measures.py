@@ -84,6 +84,38 @@ QUEUES = (
     ),
 )
 
+DEPTH = (
+    *(
+        Measure(
+            f"{case}_{kind}",
+            f"{title}: {what}",
+            "×",
+            f"{meaning}, in the queue with a million messages, of that in the one with a thousand",
+            marks=(Mark(1.3),),
+        )
+        for case, title in (
+            ("standard", "standard queue"),
+            ("one_group", "FIFO, one group"),
+            ("many_groups", "FIFO, 100,000 groups"),
+            ("blocked", "FIFO, a blocked group in front"),
+        )
+        for kind, what, meaning in (
+            ("receive", "ReceiveMessage (10)", "its latency (mean of the fastest 95 %)"),
+            ("delete", "DeleteMessageBatch", "its latency"),
+            ("attributes", "GetQueueAttributes", "its latency"),
+            ("cpu", "CPU", "the server's CPU time for these and as many sends"),
+        )
+    ),
+    Measure("deep_start", "start", "s", "ready with a million messages, the slowest", marks=(Mark(1),)),
+    Measure(
+        "deep_memory",
+        "memory",
+        "MB",
+        "proportional set size after these requests, the largest of the four",
+        marks=(Mark(250),),
+    ),
+)
+
 OTHERS = (
     Measure(
         "ready",
@@ -264,5 +296,5 @@ OTHERS = (
     ),
 )
 
-TABLES = {"Queues": QUEUES, "Starting, functions, triggers and policies": OTHERS}
-MEASURES = QUEUES + OTHERS
+TABLES = {"Queues": QUEUES, "Deep queues": DEPTH, "Starting, functions, triggers and policies": OTHERS}
+MEASURES = QUEUES + DEPTH + OTHERS
