@@ -168,7 +168,7 @@ class App:
         gateway = Gateway(clock, Identifier(SERVICE_APIS), authenticator, authorizer)
 
         metrics = Collector(store.metrics, clock)
-        sqs = SqsApi(store, clock, metrics, eventual_rules=settings.eventual_rules)
+        sqs = SqsApi(store, clock, metrics, eventual_rules=settings.eventual_rules, permissions=authorizer)
         feed = Feed()
         deliveries = Deliveries(gateway.call, clock)
         storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
