@@ -103,7 +103,7 @@ async def _fill(case: str, depth: int, path: Path) -> None:
         if fifo:
             await store.fifo_messages.send_once(record.messages, messages, now_ms)
         else:
-            await store.messages.send(record.messages, messages, now_ms)
+            await store.messages.send(record.messages, messages, now_ms, None)
     await store.close()
 
 
