@@ -70,6 +70,13 @@ CONTENDERS = """\
     help="Through a trigger, a contender and round.",
 )
 @click.option(
+    "--depth",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(10_000),
+    help="Messages that wait in the deep queues.",
+)
+@click.option(
     "--contender",
     "chosen",
     multiple=True,
@@ -89,6 +96,7 @@ def main(
     seconds: int,
     samples: int,
     messages: int,
+    depth: int,
     chosen: tuple[str, ...],
     output: Path,
 ) -> None:
@@ -103,7 +111,7 @@ def main(
         click.echo("installing the peers that are not there yet…", err=True)
         for contender in contenders:
             contender.install()
-        plan = Plan(rounds, seconds, samples, messages)
+        plan = Plan(rounds, seconds, samples, messages, depth)
         results = _measure(only or tuple(SECTIONS), contenders, plan)
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
@@ -123,11 +131,12 @@ def _measure(names: tuple[str, ...], contenders: list[Contender], plan: Plan) ->
             with running(contender):  # its byte code is compiled now, and in the page cache
                 pass
     for name, section in sections:
-        for number in range(1, plan.rounds + 1):
+        rounds = 1 if section.once else plan.rounds
+        for number in range(1, rounds + 1):
             for contender in section.contenders:
                 if contender not in contenders:
                     continue
-                click.echo(f"{name} {number}/{plan.rounds}: {contender.name}…", err=True)
+                click.echo(f"{name} {number}/{rounds}: {contender.name}…", err=True)
                 for key, value in _round(section, contender, plan).items():
                     results[contender.name][key].append(value)
     return results

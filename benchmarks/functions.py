@@ -34,6 +34,11 @@ def order(event, context):
     print("order", began_ns, *[record["body"] for record in event["Records"]])
 
 
+def say(event, context):
+    print("said", event, repr(time.time()))
+    time.sleep(0.2)
+
+
 def consume(event, context):
     now = time.time()
     for record in event["Records"]:

@@ -84,6 +84,38 @@ QUEUES = (
     ),
 )
 
+DEPTH = (
+    *(
+        Measure(
+            f"{case}_{kind}",
+            f"{title}: {what}",
+            "×",
+            f"{meaning}, in the queue with a million messages, of that in the one with a thousand",
+            marks=(Mark(1.3),),
+        )
+        for case, title in (
+            ("standard", "standard queue"),
+            ("one_group", "FIFO, one group"),
+            ("many_groups", "FIFO, 100,000 groups"),
+            ("blocked", "FIFO, a blocked group in front"),
+        )
+        for kind, what, meaning in (
+            ("receive", "ReceiveMessage (10)", "its latency (mean of the fastest 95 %)"),
+            ("delete", "DeleteMessageBatch", "its latency"),
+            ("attributes", "GetQueueAttributes", "its latency"),
+            ("cpu", "CPU", "the server's CPU time for these and as many sends"),
+        )
+    ),
+    Measure("deep_start", "start", "s", "ready with a million messages, the slowest", marks=(Mark(1),)),
+    Measure(
+        "deep_memory",
+        "memory",
+        "MB",
+        "proportional set size after these requests, the largest of the four",
+        marks=(Mark(250),),
+    ),
+)
+
 OTHERS = (
     Measure(
         "ready",
@@ -231,6 +263,31 @@ OTHERS = (
         marks=(Mark(95),),
     ),
     Measure(
+        "append_p50",
+        "logs: append 100 events, p50",
+        "ms",
+        "PutLogEvents to a group of 1,000,000 events, signed before it is timed; answered once it is on disk",
+        marks=(Mark(2),),
+    ),
+    Measure("append_p99", "logs: append 100 events, p99", "ms", "the same"),
+    Measure(
+        "page_p50",
+        "logs: a filtered page, p50",
+        "ms",
+        "FilterLogEvents of a rare word in that group: a page looks through 10,000 events",
+        marks=(Mark(50),),
+    ),
+    Measure("page_p99", "logs: a filtered page, p99", "ms", "the same"),
+    Measure(
+        "tail_p50",
+        "logs: a printed line is seen, p50",
+        "ms",
+        "from a function's `print` into that group until an answer of FilterLogEvents, asked every 5 ms, has"
+        " the line; the function still runs",
+        marks=(Mark(100),),
+    ),
+    Measure("tail_p99", "logs: a printed line is seen, p99", "ms", "the same"),
+    Measure(
         "evaluations",
         "policy: 1,000,000 decisions",
         "s",
@@ -239,5 +296,5 @@ OTHERS = (
     ),
 )
 
-TABLES = {"Queues": QUEUES, "Starting, functions, triggers and policies": OTHERS}
-MEASURES = QUEUES + OTHERS
+TABLES = {"Queues": QUEUES, "Deep queues": DEPTH, "Starting, functions, triggers and policies": OTHERS}
+MEASURES = QUEUES + DEPTH + OTHERS

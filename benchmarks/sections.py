@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import environments, invocations, queues, triggers
+from benchmarks import depth, environments, invocations, logs, queues, triggers
 from benchmarks.contenders import (
     EPHEMERAL,
     EVERYBODY,
@@ -40,20 +40,23 @@ class Plan(msgspec.Struct, frozen=True):
     """How long a round takes.
 
     seconds: of load. samples: invocations and sends that are timed one by one. messages: through a trigger.
+    depth: messages that wait in a deep queue.
     """
 
     rounds: int
     seconds: int
     samples: int
     messages: int
+    depth: int
 
 
 class Section(msgspec.Struct, frozen=True):
-    """measure: one round; its figures are named as `report.MEASURES` names them."""
+    """measure: one round; its figures are named as `measures.MEASURES` names them. once: one is enough."""
 
     contenders: tuple[Contender, ...]
     measure: Callable[[Server, Plan], Figures]
     pinned: bool = False
+    once: bool = False
 
 
 def _queues(measure: Callable[[Server, int], Figures], *contenders: Contender) -> Section:
@@ -192,6 +195,10 @@ def _handled_at_s(logs: Any) -> dict[str, float]:
     return handled
 
 
+def million(server: Server, plan: Plan) -> Figures:
+    return logs.measure(server, plan.samples)
+
+
 def policy(_server: Server, _plan: Plan) -> Figures:
     return {"evaluations": evaluation_s()}
 
@@ -203,6 +210,7 @@ SECTIONS = {
     "send-batch": _queues(queues.send_batch, *EVERYBODY),
     "receive": _queues(queues.receive, NORIA, EPHEMERAL, FAUXQS, MINISTACK, MOTO),
     "receive-deep": _queues(queues.receive_deep, NORIA, EPHEMERAL, FAUXQS, MINISTACK),
+    "depth": Section((NORIA,), lambda _server, plan: depth.measure(plan.depth), once=True),
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
     "warm-load": Section((NORIA, MINISTACK, LIMIT), warm_load),
     "importing": Section((NORIA,), importing),
@@ -215,5 +223,6 @@ SECTIONS = {
     "drain-large": Section((NORIA,), drain_large),
     "fifo": Section((NORIA,), fifo),
     "beside": Section((NORIA,), beside),
+    "logs": Section((NORIA,), million),
     "policy": Section((NORIA,), policy),
 }

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +112,18 @@ def work_dir() -> Path:
 
 
 @contextlib.contextmanager
-def running(contender: Contender, *, pinned: bool = False) -> Iterator[Server]:
-    """The contender, freshly started on nothing. pinned: to one CPU, where the machine has a second one."""
+def running(
+    contender: Contender, *, pinned: bool = False, prepare: Callable[[Path], None] = lambda _directory: None
+) -> Iterator[Server]:
+    """The contender, freshly started on nothing, or on what `prepare` makes in its directory.
+
+    pinned: to one CPU, where the machine has a second one.
+    """
     with tempfile.TemporaryDirectory(dir=work_dir(), ignore_cleanup_errors=True) as scratch:
         port = _free_port()
         data = Path(scratch, "data")
         data.mkdir()
+        prepare(data)
         command = contender.command(port, data)
         if pinned:
             command = [*pinned_to(SERVER_CPU), *command]

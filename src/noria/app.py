@@ -39,6 +39,8 @@ from noria.services.logs.api import LogsApi
 from noria.services.logs.deliveries import Deliveries
 from noria.services.logs.feed import Feed
 from noria.services.logs.filtering import Filtering
+from noria.services.logs.insights import actions as insights_actions
+from noria.services.logs.insights.api import InsightsApi
 from noria.services.logs.intake import Intake
 from noria.services.logs.metrics import LogMetrics
 from noria.services.logs.resources import GroupResources
@@ -64,7 +66,7 @@ SERVICE_APIS: dict[str, tuple[type, ...]] = {
     "lambda": (*LAMBDA_APIS, TriggersApi),
     "iam": (IamApi,),
     "sts": (StsApi,),
-    "logs": (LogsApi, LiveTailApi),
+    "logs": (LogsApi, LiveTailApi, InsightsApi),
     "monitoring": (CloudWatchApi,),
 }
 ACTIONS: dict[str, dict[str, Action]] = {
@@ -72,7 +74,7 @@ ACTIONS: dict[str, dict[str, Action]] = {
     "lambda": lambda_actions.ACTIONS | triggers_actions.ACTIONS,
     "iam": iam_actions.ACTIONS,
     "sts": sts_actions.ACTIONS,
-    "logs": logs_actions.ACTIONS | tail_actions.ACTIONS,
+    "logs": logs_actions.ACTIONS | tail_actions.ACTIONS | insights_actions.ACTIONS,
     "monitoring": cloudwatch_actions.ACTIONS,
 }
 DENIALS: dict[str, Denial] = {
@@ -105,7 +107,7 @@ class _Parts(NamedTuple):
     logs: LogsApi
     functions: LambdaService
     triggers: TriggersApi
-    live_tail: LiveTailApi
+    readers: tuple[LiveTailApi, InsightsApi]
     metrics: Collector
 
 
@@ -168,7 +170,7 @@ class App:
         gateway = Gateway(clock, Identifier(SERVICE_APIS), authenticator, authorizer)
 
         metrics = Collector(store.metrics, clock)
-        sqs = SqsApi(store, clock, metrics, eventual_rules=settings.eventual_rules)
+        sqs = SqsApi(store, clock, metrics, eventual_rules=settings.eventual_rules, permissions=authorizer)
         feed = Feed()
         deliveries = Deliveries(gateway.call, clock)
         storage = StorageLimit(store.log_events, settings.log_storage_mb << 20)
@@ -176,6 +178,7 @@ class App:
         intake = Intake(store.log_events, storage, feed, filtering, LogMetrics(metrics))
         logs = LogsApi(store, clock, intake, deliveries)
         live_tail = LiveTailApi(store.log_events, feed, authorizer, clock)
+        insights = InsightsApi(store, authorizer, clock)
         sink = RoleLogSink(store.log_events, intake, authorizer, clock)
         functions = LambdaService(
             store,
@@ -201,13 +204,13 @@ class App:
             "lambda": (*functions.apis, triggers),
             "iam": (iam,),
             "sts": (StsApi(directory, credentials, authorizer, clock),),
-            "logs": (logs, live_tail),
+            "logs": (logs, live_tail, insights),
             "monitoring": (CloudWatchApi(store.metrics, metrics, clock),),
         }
         for service, objects in apis.items():
             gateway.serve(service, objects, ACTIONS[service])
         insight = Insight(authorizer, denials)
-        parts = (insight, denials, calls, triggers, functions, sqs, logs, metrics, iam)
+        parts = (insight, denials, calls, triggers, functions, sqs, insights, logs, metrics, iam)
         resets = [part.reset for part in parts]
         admin = Admin(
             settings,
@@ -229,13 +232,14 @@ class App:
                 "end-debugging": functions.development.end_debugging,
             },
         )
-        return _Parts(gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, live_tail, metrics)
+        readers = (live_tail, insights)
+        return _Parts(gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, readers, metrics)
 
     async def _serve(self, parts: _Parts) -> None:
         """Start what runs, and see to its end, which comes in the reverse order: no new deliveries, then
         running invocations (which may still call the server), then long polls, then the server itself.
         """
-        gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, live_tail, metrics = parts
+        gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, readers, metrics = parts
 
         def route(request: Request) -> Response | Pending | Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
@@ -254,7 +258,8 @@ class App:
         await sqs.start()
         self._stack.push_async_callback(sqs.stop)
         await logs.start()
-        self._stack.push_async_callback(live_tail.stop)
+        for reader in readers:
+            self._stack.push_async_callback(reader.stop)
         await functions.start()
         self._stack.push_async_callback(functions.stop)
         self._stack.push_async_callback(logs.stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -155,6 +156,10 @@ class LogEvents(Protocol):
         At most `limit` events and MAX_PAGE_BYTES, but one event at least where one was found before
         MAX_SCANNED_EVENTS were looked at.
         """
+
+    @property
+    def path(self) -> Path | None:
+        """The file that `noria.store.sqlite.log_scan` reads in another process; None where there is none."""
 
     async def delete_account(self, account: str) -> None:
         """Every group of an account (`noria reset`)."""

@@ -170,6 +170,9 @@ class FifoMessages(Messages, Protocol):
         Returned are those that are refused, because the messages are not in flight any more.
         """
 
+    async def delay(self, queue: int, delay_ms: int, now_ms: int) -> None:
+        """Messages that are still delayed become visible `delay_ms` after they were sent."""
+
     async def receive_again(
         self, queue: int, attempt: str, *, now_ms: int, visibility_timeout_ms: int
     ) -> list[ReceivedMessage]:

@@ -33,6 +33,7 @@ SAMPLES: dict[str, Any] = {
     "path": "/",
     "function_name": "f",
     "deletion_task_id": "task/aws-service-role/s/R/id",
+    "code_signing_config_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-1",
     "resource": FUNCTION,
     "resource_arn": GROUP,
     "log_group_identifiers": [GROUP],
@@ -57,7 +58,7 @@ OF_THE_RESOURCE = {"iam:PermissionsBoundary", "lambda:FunctionArn"}
 """Keys that the resource itself answers, if the request does not (`noria.auth.authorize.Resource`)."""
 
 NOT_HERE = {
-    "lambda:VpcIds", "lambda:SubnetIds", "lambda:SecurityGroupIds", "lambda:CodeSigningConfigArn",
+    "lambda:VpcIds", "lambda:SubnetIds", "lambda:SecurityGroupIds",
     "lambda:EventSourceToken", "lambda:InvokedViaFunctionUrl", "iam:RoleTemplateARN",
     "iam:ServiceSpecificCredentialAgeDays", "cloudwatch:HasAccessGrant",
 }  # fmt: skip

@@ -117,18 +117,6 @@ async def test_names_that_a_standard_queue_does_not_take(sqs: SqsClient, name: s
     assert (info.value.code, info.value.message) == ("InvalidAttributeName", text)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"],
-)
-async def test_attributes_that_are_not_supported_are_refused_by_name(sqs: SqsClient, name: str) -> None:
-    url = await sqs.queue()
-    with pytest.raises(AwsError) as info:
-        await sqs("set_queue_attributes", queue_url=url, attributes={name: "x"})
-    assert (info.value.code, info.value.status) == ("NotImplemented", 501)
-    assert info.value.message.startswith(f"The queue attribute {name} is not supported")
-
-
 async def test_a_refused_attribute_changes_none_of_the_others(sqs: SqsClient) -> None:
     url = await sqs.queue()
     with pytest.raises(AwsError):

@@ -111,16 +111,6 @@ async def test_making_a_message_visible_gives_it_and_those_before_it_back_in_ord
     assert await bodies(sqs, url) == ["a", "b"]
 
 
-async def test_a_delay_is_the_queues_and_keeps_the_order(sqs: SqsClient) -> None:
-    url = await fifo(sqs, DelaySeconds="2")
-    for body in ("message-1", "message-2", "message-3"):
-        await send(sqs, url, body, "1")
-    assert await bodies(sqs, url) == []
-    assert await sqs.depth(url) == (0, 0, 3)
-    sqs.clock.advance(2)
-    assert await bodies(sqs, url) == ["message-1", "message-2", "message-3"]
-
-
 async def test_counts_hold_what_waits_behind_others(sqs: SqsClient) -> None:
     url = await fifo(sqs)
     for body, group in [("g1-m1", "1"), ("g1-m2", "1"), ("g1-m3", "1"), ("g2-m1", "2"), ("g3-m1", "3")]:
@@ -388,21 +378,3 @@ async def test_throughput_per_group_needs_deduplication_per_group(sqs: SqsClient
     code, _, _, text = await refused(fifo(sqs, FifoThroughputLimit="perMessageGroupId"))
     assert code == "InvalidAttributeValue"
     assert text.startswith("Invalid value for the parameter FifoThroughputLimit. Reason: ")
-
-
-# -- attempts ---------------------------------------------------------------------------------------------
-
-
-async def test_an_attempt_repeated_receives_the_same_and_hides_it_anew(sqs: SqsClient) -> None:
-    url = await fifo(sqs)
-    for body in "abc":
-        await send(sqs, url, body)
-    first = await sqs.receive(url, 2, receive_request_attempt_id="r")
-    sqs.clock.advance(20)
-    assert await sqs.receive(url, 2, receive_request_attempt_id="r") == first
-    sqs.clock.advance(20)
-    assert await bodies(sqs, url) == []  # hidden for 30 s since the second attempt
-    await delete(sqs, url, first[0])
-    assert await bodies(sqs, url, receive_request_attempt_id="r") == []  # changed meanwhile: not repeated
-    sqs.clock.advance(10)
-    assert await bodies(sqs, url, receive_request_attempt_id="r") == ["b", "c"]

@@ -7,10 +7,13 @@ import base64
 import json
 from typing import Any
 
+import pytest
 from tests.support.metrics import FakeMetrics
 from tests.support.sqs import SqsClient, refused
 from tests.unit.sqs.test_sqs_dead_letters import ARN, bodies, fail, pipe
 
+from noria.context import RequestContext
+from noria.errors import AwsError
 from noria.services.sqs.api import SqsApi
 
 START, LIST, CANCEL = "start_message_move_task", "list_message_move_tasks", "cancel_message_move_task"
@@ -229,3 +232,50 @@ async def test_what_a_task_refuses(sqs: SqsClient) -> None:
     assert await refused(sqs(CANCEL, task_handle=handle(ARN + "nope"))) == (*missing, no_source)
     assert await refused(sqs(CANCEL, task_handle=handle(DLQ))) == (*missing, "Task does not exist.")
     assert (await refused(sqs(LIST, source_arn=DLQ, max_results=11)))[:3] == INVALID
+
+
+async def test_a_task_ends_after_36_hours_and_loses_nothing(sqs: SqsClient) -> None:
+    hours = 36 * 3600
+    _, dlq, destination = await dead(sqs, 3)
+    for url in (dlq, destination):
+        await sqs("set_queue_attributes", queue_url=url, attributes={"MessageRetentionPeriod": "1209600"})
+    await sqs(START, source_arn=DLQ, destination_arn=ARN + "destination", max_number_of_messages_per_second=1)
+    await sqs.settle()
+    sqs.clock.advance(hours)
+    await sqs.settle()
+    ended = await task(sqs)
+    assert (ended["Status"], ended["FailureReason"]) == ("FAILED", "MoveTaskExpired")
+    assert (await sqs.depth(destination))[0] + (await sqs.depth(dlq))[0] == 3
+
+
+async def test_an_account_has_no_more_than_a_hundred_active_tasks(
+    sqs: SqsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noria.services.sqs.move_task_api.MAX_ACTIVE_MOVE_TASKS", 1)
+    await dead(sqs, 2)
+    _, _, _ = await dead(sqs, 2, ".fifo")
+    await sqs(START, source_arn=DLQ, destination_arn=ARN + "destination", max_number_of_messages_per_second=1)
+    code, _, status, _ = await refused(sqs(START, source_arn=ARN + "dlq.fifo"))
+    assert (code, status) == ("RequestThrottled", 403)
+
+
+@pytest.mark.parametrize("destination", [ARN + "destination", None])
+async def test_whoever_moves_messages_may_send_them_where_they_go(
+    sqs: SqsClient, destination: str | None
+) -> None:
+    class Nothing:
+        async def require(
+            self, ctx: RequestContext, action: str, resource: str, conditions: Any = None
+        ) -> None:
+            raise AwsError("AccessDenied", f"{action} {resource}", 403)
+
+        async def allows(self, *_: Any) -> bool:
+            return False
+
+    _, dlq, _ = await dead(sqs, 2)
+    sqs.api = SqsApi(sqs.store, sqs.clock, FakeMetrics(), permissions=Nothing())
+    await sqs.api.start()
+    code, _, _, text = await refused(sqs(START, source_arn=DLQ, destination_arn=destination))
+    assert (code, text) == ("AccessDenied", f"sqs:SendMessage {destination or ARN + 'source'}")
+    assert (await sqs.depth(dlq))[0] == 2
+    await sqs.api.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from noria.clock import Clock
-from noria.services.ports import MetricSink
+from noria.services.ports import MetricSink, Permissions
 from noria.services.sqs.message_api import MessageOperations
 from noria.services.sqs.move_task_api import MoveTaskOperations
 from noria.services.sqs.permission_api import PermissionOperations
@@ -24,9 +24,15 @@ class SqsApi(
     """Standard and FIFO queues over a store."""
 
     def __init__(
-        self, store: Store, clock: Clock, metrics: MetricSink, *, eventual_rules: bool = True
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: MetricSink,
+        *,
+        eventual_rules: bool = True,
+        permissions: Permissions | None = None,
     ) -> None:
-        super().__init__(store, clock, metrics, eventual_rules)
+        super().__init__(store, clock, metrics, eventual_rules, permissions)
 
     async def start(self) -> None:
         """Go on in the background with what the last run left: deleted and purged queues, move tasks."""

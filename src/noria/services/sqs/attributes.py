@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from noria.errors import AwsError, not_implemented
+from noria.errors import AwsError
 from noria.services.sqs import errors, redrive
 from noria.services.sqs.policy import checked_policy
 from noria.services.sqs.queue import Queue, QueueRecord
@@ -14,12 +14,14 @@ from noria.store.messages import Counts
 # attribute: (field of a QueueRecord, least, greatest). All are whole numbers.
 INTEGERS = {
     "DelaySeconds": ("delay_s", 0, 900),
+    "KmsDataKeyReusePeriodSeconds": ("kms_reuse_s", 60, 86_400),
     "MaximumMessageSize": ("maximum_message_bytes", 1024, 1_048_576),
     "MessageRetentionPeriod": ("retention_s", 60, 1_209_600),
     "ReceiveMessageWaitTimeSeconds": ("wait_time_s", 0, 20),
     "VisibilityTimeout": ("visibility_timeout_s", 0, 43_200),
 }
 MANAGED_SSE = "SqsManagedSseEnabled"
+KMS_KEY, KMS_REUSE = "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"
 FIFO = "FifoQueue"
 BOOLEANS = {MANAGED_SSE: "managed_sse", FIFO: "fifo", "ContentBasedDeduplication": "content_deduplication"}
 CHOICES = {
@@ -39,9 +41,7 @@ COUNTS = (
 )
 FIXED = ("QueueArn", "CreatedTimestamp", "LastModifiedTimestamp")
 FIFO_ONLY = frozenset((*CHOICES, FIFO, "ContentBasedDeduplication"))
-UNSUPPORTED = frozenset(("KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"))
-"""No KMS is there to encrypt: setting them is refused; none is answered, as of a queue without keys."""
-GETTABLE = frozenset((*INTEGERS, *BOOLEANS, *CHOICES, *DOCUMENTS, *COUNTS, *FIXED))
+GETTABLE = frozenset((*INTEGERS, *BOOLEANS, *CHOICES, *DOCUMENTS, *COUNTS, *FIXED, KMS_KEY))
 
 
 def parse(attributes: Mapping[str, Any], *, fifo: bool) -> dict[str, Any]:
@@ -67,11 +67,26 @@ def parse(attributes: Mapping[str, Any], *, fifo: bool) -> dict[str, Any]:
             if not isinstance(value, str):
                 raise errors.invalid_attribute_value(name)
             fields |= DOCUMENTS[name](value)
-        elif name in UNSUPPORTED:
-            raise not_implemented(f"The queue attribute {name}")
+        elif name == KMS_KEY:
+            if not isinstance(value, str):
+                raise errors.invalid_attribute_value(name)
+            fields["kms_key"] = value
         else:
             raise errors.unknown_attribute(name)
-    return fields
+    return fields | _one_encryption(fields)
+
+
+def _one_encryption(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A key of KMS takes the place of SQS's own encryption, and the other way round."""
+    if fields.get("kms_key"):
+        if fields.get("managed_sse"):
+            raise AwsError(
+                "InvalidAttributeValue",
+                "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS"
+                " SSE or SQS SSE.",
+            )
+        return {"managed_sse": False}
+    return {"kms_key": ""} if fields.get("managed_sse") else {}
 
 
 def check_together(record: QueueRecord) -> None:
@@ -124,7 +139,7 @@ def requested(names: Iterable[str]) -> frozenset[str]:
             wanted |= GETTABLE
         elif name in GETTABLE:
             wanted.add(name)
-        elif name not in UNSUPPORTED:
+        else:
             raise errors.unknown_attribute(name)
     return frozenset(wanted)
 
@@ -133,6 +148,10 @@ def render(queue: Queue, wanted: frozenset[str], counts: Counts | None) -> dict[
     """Their values, in AWS's order (alphabetic). counts: needed where one of COUNTS is wanted."""
     record = queue.record
     values = {name: str(getattr(record, field)) for name, (field, _, _) in INTEGERS.items()}
+    if record.kms_key:
+        values[KMS_KEY] = record.kms_key
+    else:
+        del values[KMS_REUSE]
     values[MANAGED_SSE] = _boolean(record.managed_sse)
     values["QueueArn"] = queue.arn
     values["CreatedTimestamp"] = str(record.created_ms // 1000)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from noria.clock import Clock
 from noria.context import RequestContext
-from noria.services.ports import MetricSink
+from noria.services.ports import MetricSink, Permissions
 from noria.services.sqs.metrics import QueueMetrics
 from noria.services.sqs.polling import Polls
 from noria.services.sqs.queue import Queue, QueueRecord, Queues
@@ -21,8 +21,16 @@ class Core:
     Members that AWS requires have a default all the same there: their absence is answered in SQS's own words.
     """
 
-    def __init__(self, store: Store, clock: Clock, metrics: MetricSink, eventual_rules: bool) -> None:
-        """eventual_rules: as `config.Settings.eventual_rules`."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: MetricSink,
+        eventual_rules: bool,
+        permissions: Permissions | None,
+    ) -> None:
+        """eventual_rules: as `config.Settings.eventual_rules`. permissions: None asks nobody."""
+        self._permissions = permissions
         self._records = store.records
         self._standard = store.messages
         self._fifo = store.fifo_messages
@@ -38,10 +46,11 @@ class Core:
 
     async def _change(
         self, ctx: RequestContext, queue_url: str, change: Callable[[Queue], Awaitable[QueueRecord]]
-    ) -> None:
+    ) -> QueueRecord:
         """Store the queue's record as `change` makes it of what it is at that moment."""
         while True:
             queue = await self._queues.find(ctx, queue_url)
-            if await self._queues.replace(queue, await change(queue)):
+            record = await change(queue)
+            if await self._queues.replace(queue, record):
                 self._polls.changed(queue.arn)
-                return
+                return record

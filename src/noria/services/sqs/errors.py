@@ -113,6 +113,13 @@ def over_limit() -> AwsError:
     )
 
 
+def too_many_move_tasks(limit: int) -> AwsError:
+    """The code is of those that StartMessageMoveTask has; the text is Noria's own."""
+    return AwsError(
+        "RequestThrottled", f"There are already {limit} active message movement tasks in this account.", 403
+    )
+
+
 def receipt_handle_is_invalid(handle: str) -> AwsError:
     return AwsError(
         "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.'

@@ -31,6 +31,8 @@ MAX_PERMISSION_LABEL_LENGTH = 80
 MAX_PERMISSION_ACTIONS = 7
 MAX_MOVED_PER_SECOND = 500  # by a move task that asks for a limit
 MAX_LISTED_MOVE_TASKS = 10
+MAX_ACTIVE_MOVE_TASKS = 100  # of an account, in a region
+MAX_MOVE_TASK_MS = 36 * 3_600_000
 
 # Ours:
 MAX_CACHED_QUEUES = 10_000  # lookups remembered; a lookup more starts over

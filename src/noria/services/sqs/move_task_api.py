@@ -8,18 +8,25 @@ from typing import Any
 from noria.clock import Clock
 from noria.context import RequestContext
 from noria.errors import AwsError
-from noria.services.ports import MetricSink
+from noria.services.ports import MetricSink, Permissions
 from noria.services.sqs import errors
 from noria.services.sqs.core import Core
-from noria.services.sqs.limits import MAX_LISTED_MOVE_TASKS, MAX_MOVED_PER_SECOND
+from noria.services.sqs.limits import MAX_ACTIVE_MOVE_TASKS, MAX_LISTED_MOVE_TASKS, MAX_MOVED_PER_SECOND
 from noria.services.sqs.move_tasks import CANCELLED, RUNNING, MoveTask, MoveTasks, parse_handle
 from noria.services.sqs.queue import ARN, Queue
 from noria.store.base import Store
 
 
 class MoveTaskOperations(Core):
-    def __init__(self, store: Store, clock: Clock, metrics: MetricSink, eventual_rules: bool) -> None:
-        super().__init__(store, clock, metrics, eventual_rules)
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: MetricSink,
+        eventual_rules: bool,
+        permissions: Permissions | None,
+    ) -> None:
+        super().__init__(store, clock, metrics, eventual_rules, permissions)
         self._move_tasks = MoveTasks(store, self._queues, self._polls, clock)
 
     async def start_message_move_task(
@@ -38,7 +45,8 @@ class MoveTaskOperations(Core):
                 "MaxNumberOfMessagesPerSecond",
                 f"Must be between 1 and {MAX_MOVED_PER_SECOND}, if provided.",
             )
-        if not await self._queues.sources_of(source):
+        sources = await self._queues.sources_of(source)
+        if not sources:
             raise errors.invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
         if destination_arn is not None:
             destination = await self._own_queue(ctx, destination_arn, "DestinationArn")
@@ -48,11 +56,16 @@ class MoveTaskOperations(Core):
                 )
             if destination.record.fifo != source.record.fifo:
                 raise errors.invalid_parameter("Source queue and destination queue must be of the same type.")
+        if self._permissions is not None:
+            for arn in [destination_arn] if destination_arn is not None else [each.arn for each in sources]:
+                await self._permissions.require(ctx, "sqs:SendMessage", arn)
         if any(task.status == RUNNING for task in await self._move_tasks.of(source)):
             raise errors.invalid_parameter(
                 "There is already a task running. Only one active task is allowed for a source queue"
                 " arn at a given time."
             )
+        if await self._move_tasks.active(ctx.account, ctx.region) >= MAX_ACTIVE_MOVE_TASKS:
+            raise errors.too_many_move_tasks(MAX_ACTIVE_MOVE_TASKS)
         counts = await self._messages(source).counts(source.record.messages, ctx.now_ms)
         task = MoveTask(
             task_id=str(uuid.uuid4()),

@@ -17,7 +17,7 @@ import msgspec
 
 from noria.clock import Clock
 from noria.context import new_request_id
-from noria.services.sqs.limits import MAX_LISTED_MOVE_TASKS
+from noria.services.sqs.limits import MAX_LISTED_MOVE_TASKS, MAX_MOVE_TASK_MS
 from noria.services.sqs.polling import Polls
 from noria.services.sqs.queue import Queue, Queues
 from noria.store.base import Records, Store, StoreError
@@ -30,6 +30,7 @@ SLICE = 100  # messages that one transaction moves: a few milliseconds of the lo
 RUNNING, COMPLETED, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLED", "FAILED"
 NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 NO_SOURCE = "CouldNotDetermineMessageSource"
+TOO_LONG = "MoveTaskExpired"  # Noria's own word; AWS's is not known
 
 
 class MoveTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +112,13 @@ class MoveTasks:
         tasks = [_decode(stored) for _, stored in reversed(rows)]
         return [task for task in tasks if task.started_ms >= queue.record.created_ms]
 
+    async def active(self, account: str, region: str) -> int:
+        count, after = 0, ""
+        while rows := await self._records.list(KIND, account, region, after=after):
+            count += sum(_decode(stored).status == RUNNING for _, stored in rows)
+            after = rows[-1][0]
+        return count
+
     async def add(self, queue: Queue, task: MoveTask) -> None:
         """Store and run it, and forget the queue's oldest ones."""
         await self._records.insert(KIND, queue.account, queue.region, task.name, _encode(task))
@@ -173,6 +181,8 @@ class MoveTasks:
                         destinations = {back.arn: back.record.messages}
                 elif moved.messages < limit:
                     status = COMPLETED
+                elif self._clock.now_ms() - task.started_ms >= MAX_MOVE_TASK_MS:
+                    status, failure = FAILED, TOO_LONG
                 now = await self.change(task, moved=moved.messages, status=status, failure=failure)
                 if now is None or now.status != RUNNING:
                     return

@@ -34,7 +34,7 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     messages: where its messages are in the store. A purge gives the queue a new place, so that it takes no
         time; the old one is emptied little by little.
-    managed_sse: reported only, as AWS reports it; see docs/differences.md.
+    managed_sse, kms_key, kms_reuse_s: reported only, as AWS reports them; see docs/differences.md.
     throughput_limit: reported only; nothing is throttled here.
     dead_letters: the ARN of the dead-letter queue, or "".
     redrive_allow, policy: JSON, or "".
@@ -49,6 +49,8 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     wait_time_s: int = 0
     visibility_timeout_s: int = 30
     managed_sse: bool = True
+    kms_key: str = ""
+    kms_reuse_s: int = 300
     purged_ms: int = 0
     fifo: bool = False
     content_deduplication: bool = False

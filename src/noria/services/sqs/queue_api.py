@@ -141,7 +141,10 @@ class QueueOperations(Core):
                 await redrive.check_target(self._queues, queue.arn, record)
             return record
 
-        await self._change(ctx, queue_url, changed)
+        queue = await self._change(ctx, queue_url, changed)
+        if queue.fifo and "DelaySeconds" in attributes:
+            await self._fifo.delay(queue.messages, queue.delay_s * 1000, ctx.now_ms)
+            self._polls.changed((await self._queues.find(ctx, queue_url)).arn)
 
     async def purge_queue(self, ctx: RequestContext, *, queue_url: str = "") -> None:
         async def purged(queue: Queue) -> QueueRecord:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Awaitable, Collection, Iterable, Sequence
+from functools import partial
 
 from noria.store.messages import Accepted, DeadLetters, NewMessage, Receipt, ReceivedMessage
 from noria.store.sqlite.message_schema import CLAIM_THESE, ENTERED, IN_FLIGHT, READY, ROW, WAITING, entered
 from noria.store.sqlite.messages import EXPIRE, ROUNDS, SLICE, SqliteMessages
 
+MAX_DELAY_MS = 900_000  # "up to 15 minutes"
 DEDUPLICATION_MS = 300_000  # "the 5-minute deduplication interval"; attempts of a receive count as long
 
 EARLIER = """EXISTS (
@@ -70,6 +72,11 @@ DELETE FROM {table} WHERE queue = ?1 AND {key} IN (
 """
 FORGET_DEDUPLICATIONS = FORGET.format(table="message_deduplications", key="key")
 FORGET_ATTEMPTS = FORGET.format(table="message_attempts", key="attempt")
+DELAYED_AFTER = """
+SELECT due_ms, id FROM messages WHERE queue = ? AND state = 2 AND (due_ms, id) > (?, ?) AND due_ms <= ?
+ORDER BY due_ms, id LIMIT ?
+"""
+DELAY = "UPDATE messages SET due_ms = sent_ms + ? WHERE id = ? AND state = 2"
 HELD = "SELECT state, due_ms, nonce, grp FROM messages WHERE id = ? AND queue = ?"
 ATTEMPT = "SELECT message, nonce FROM message_attempts WHERE queue = ? AND attempt = ? AND expires_ms > ?"
 HIDE_AGAIN = f"UPDATE messages SET due_ms = ? WHERE id = ? RETURNING {ROW}"
@@ -93,6 +100,13 @@ class SqliteFifoMessages(SqliteMessages):
             return [_insert(db, queue, message, now_ms) for message in messages]
 
         return await self._engine.write(change)
+
+    async def delay(self, queue: int, delay_ms: int, now_ms: int) -> None:
+        due_ms, message = now_ms + 1, 0
+        until_ms = now_ms + MAX_DELAY_MS  # what is sent from now on has the new delay already
+        while rows := self._engine.read(DELAYED_AFTER, (queue, due_ms, message, until_ms, SLICE)):
+            await self._engine.write(partial(_delay, [(delay_ms, row[1]) for row in rows]))
+            due_ms, message = rows[-1]
 
     def receive(
         self,
@@ -189,6 +203,10 @@ class SqliteFifoMessages(SqliteMessages):
     def _expire(self, db: sqlite3.Connection, queue: int, sent_until_ms: int) -> None:
         groups = db.execute(EXPIRE, (queue, sent_until_ms, SLICE)).fetchall()
         _unblock(db, queue, {group for (group,) in groups})
+
+
+def _delay(changes: Sequence[tuple[int, int]], db: sqlite3.Connection) -> None:
+    db.executemany(DELAY, changes)
 
 
 def _insert(db: sqlite3.Connection, queue: int, message: NewMessage, now_ms: int) -> Accepted:

@@ -13,6 +13,7 @@ import heapq
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 from noria.store.log_events import (
@@ -80,7 +81,9 @@ CHUNK_EVENTS = 50  # taken from SQLite at once: 50 MB at the very worst
 class SqliteLogEvents:
     """See `noria.store.log_events.LogEvents`."""
 
-    def __init__(self, engine: SqliteEngine) -> None:
+    def __init__(self, engine: SqliteEngine, path: Path | None = None) -> None:
+        """path: the engine's file."""
+        self.path = path
         self._engine = engine
         self._eraser = LogEraser(engine)
 

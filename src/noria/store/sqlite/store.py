@@ -31,7 +31,7 @@ class SqliteStore:
         self.records = SqliteRecords(self._engine)
         self.messages = SqliteMessages(self._engine)
         self.fifo_messages = SqliteFifoMessages(self._engine)
-        self.log_events = SqliteLogEvents(self._engine)
+        self.log_events = SqliteLogEvents(self._engine, path)
         self.depths = SqliteDepths(self._engine)
         self.metrics = SqliteMetrics(self._engine)
 

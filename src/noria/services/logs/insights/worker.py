@@ -1,0 +1,120 @@
+"""A query's process: a job on standard input, reports on standard output.
+
+``python -m noria.services.logs.insights.worker``
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from noria.services.logs.insights.fields import Event
+from noria.services.logs.insights.job import (
+    Done,
+    Failed,
+    Job,
+    Progress,
+    Report,
+    Statistics,
+    decode_events,
+    decode_job,
+    framed,
+    read_frame,
+)
+from noria.services.logs.insights.limits import MAX_RESULT_BYTES, PROGRESS_S, WORKER_BYTES
+from noria.services.logs.insights.parser import parse
+from noria.services.logs.insights.pipeline import Pipeline
+from noria.store.log_events import Position
+from noria.store.sqlite.log_scan import newest_first
+
+NICENESS = 10  # requests come first
+LOOK_EVERY = 256  # events between two looks at the clock
+RECURSION = 10_000  # closures of an expression call each other as deep as it is nested
+
+
+def main() -> None:
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_DATA, (WORKER_BYTES, WORKER_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.setrecursionlimit(RECURSION)
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        report: Report = run(decode_job(read_frame(source)), source, partial(_send, sink))
+    except MemoryError:
+        report = Failed(f"it needs more than {WORKER_BYTES >> 20} MB")
+    except sqlite3.Error as error:
+        report = Failed(f"the store could not be read: {error}")
+    except (EOFError, BrokenPipeError):  # the server is gone
+        return
+    _send(sink, report)
+
+
+def _send(sink: BinaryIO, report: Report) -> None:
+    sink.write(framed(report))
+    sink.flush()
+
+
+def run(job: Job, source: BinaryIO, send: partial[None]) -> Report:
+    pipeline = Pipeline(parse(job.query), job.sources, job.now_ms, job.limit)
+    statistics = Statistics()
+    next_s = time.monotonic() + PROGRESS_S
+    for event in _events(job, source):
+        statistics.scanned += 1
+        message = event.message
+        statistics.scanned_bytes += len(message) if message.isascii() else len(message.encode())
+        pipeline.add(event)
+        if not statistics.scanned % LOOK_EVERY and time.monotonic() > next_s:
+            statistics.matched = pipeline.matched
+            send(Progress(statistics))
+            next_s = time.monotonic() + PROGRESS_S
+        if pipeline.is_enough:
+            break
+    statistics.matched = pipeline.matched
+    send(Progress(statistics))
+    rows, is_cut = _bounded(pipeline.results())
+    return Done(statistics, rows, is_cut)
+
+
+def _bounded(results: Iterable[list[tuple[str, str]]]) -> tuple[list[list[tuple[str, str]]], bool]:
+    rows: list[list[tuple[str, str]]] = []
+    size = 0
+    for row in results:
+        size += sum(len(name) + len(value.encode()) for name, value in row)
+        if size > MAX_RESULT_BYTES:
+            return rows, True
+        rows.append(row)
+    return rows, False
+
+
+def _events(job: Job, source: BinaryIO) -> Iterator[Event]:
+    """Newest first, of all groups."""
+    if not job.path:
+        return _sent(source)
+    groups = [_scanned(job, number) for number in range(len(job.sources))]
+    if len(groups) == 1:
+        return groups[0]
+    return heapq.merge(*groups, key=lambda event: (event.time_ms, event.seq), reverse=True)
+
+
+def _scanned(job: Job, number: int) -> Iterator[Event]:
+    before = Position(job.end_ms + 1, 0)
+    for event in newest_first(Path(job.path), job.sources[number].group_id, job.since_ms[number], before):
+        yield Event(*event, number)
+
+
+def _sent(source: BinaryIO) -> Iterator[Event]:
+    while events := decode_events(read_frame(source)):
+        for event in events:
+            yield Event(*event)
+
+
+if __name__ == "__main__":
+    main()
