@@ -26,6 +26,7 @@ def test_env_as_json(server: ServerProcess, shell: Shell) -> None:
         "AWS_SECRET_ACCESS_KEY": server.root.secret_access_key,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
 
 

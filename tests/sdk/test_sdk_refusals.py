@@ -223,7 +223,7 @@ def test_a_member_that_is_not_supported_is_refused_by_name(aws: Aws) -> None:
                 "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"},
             },
         ),
-        ("logs", "DescribeMetricFilters", {}),
+        ("logs", "DescribeExportTasks", {}),
     ],
 )
 def test_an_operation_that_is_not_supported_is_refused_by_name(
