@@ -49,7 +49,7 @@ class Claim(msgspec.Struct, frozen=True):
     """What a client says in all its requests of a day: the credential's elements, the headers it signs.
 
     date: ``20260131``. signed_headers: lower-case names in the order sent. sound: whether the date, the
-    region and the terminator may be right at all.
+    region and the terminator may be right at all. scope, names: as they are signed.
     """
 
     access_key_id: str
@@ -59,6 +59,8 @@ class Claim(msgspec.Struct, frozen=True):
     terminator: str
     signed_headers: tuple[str, ...]
     sound: bool
+    scope: str
+    names: str
 
 
 class SignedRequest(msgspec.Struct, frozen=True):
@@ -118,10 +120,9 @@ def verify(
         values = _SPACES.sub(" ", values)
     path, query = _canonical_path(request.path), _canonical_query(request.query)
     payload = request.body_sha256 or hashlib.sha256(request.body).hexdigest()
-    canonical = f"{request.method}\n{path}\n{query}\n{values}\n{';'.join(names)}\n{payload}"
+    canonical = f"{request.method}\n{path}\n{query}\n{values}\n{claim.names}\n{payload}"
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
-    scope = f"{claim.date}/{claim.region}/{claim.service}/{TERMINATOR}"
-    text = f"{ALGORITHM}\n{signed.timestamp}\n{scope}\n{digest}"
+    text = f"{ALGORITHM}\n{signed.timestamp}\n{claim.scope}\n{digest}"
     expected = _signer(secret, claim.date, claim.region, claim.service)(text.encode("ascii"))
     if not (signed.signature.isascii() and hmac.compare_digest(expected, signed.signature)):
         raise auth_error(
@@ -148,7 +149,8 @@ def _usual_head(head: str) -> Claim | None:
 def _claim(elements: list[str], names: tuple[str, ...]) -> Claim:
     key, date, region, service, terminator = elements
     sound = len(date) == 8 and _is_region(region) and terminator == TERMINATOR
-    return Claim(key, date, region, service, terminator, names, sound)
+    scope = f"{date}/{region}/{service}/{TERMINATOR}"
+    return Claim(key, date, region, service, terminator, names, sound, scope, ";".join(names))
 
 
 @lru_cache(maxsize=256)  # a client signs many requests within a second

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 
-class Request:
+
+class Request(msgspec.Struct):
     """One HTTP request.
 
     path: as sent, percent-encoded. query: the raw text after ``?``, without it, or "".
@@ -17,25 +19,14 @@ class Request:
     Any other handler runs to its end, whoever waits for it.
     """
 
-    __slots__ = ("abandonable", "body", "body_sha256", "headers", "method", "path", "peer", "query")
-
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: dict[str, str],
-        body: bytes,
-        peer: str = "127.0.0.1",
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.body = body
-        self.peer = peer
-        self.body_sha256 = ""
-        self.abandonable = False
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    peer: str = "127.0.0.1"
+    body_sha256: str = ""
+    abandonable: bool = False
 
 
 class Response:
