@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from noria.errors import AwsError
-from noria.http.types import Request, Response
+from noria.http.types import Request, Response, StreamedResponse
 from noria.protocol import eventstream, jsonvalues
 from noria.protocol.codec import Route
 from noria.protocol.errors import serialization, unknown_operation
@@ -156,6 +157,8 @@ class RestJsonCodec:
                 value = result.get(name)
                 if value is not None:
                     headers.append((header, _header_text(value)))
+            if streams and isinstance(events := result.get(shape.payload), AsyncGenerator):
+                return StreamedResponse(result.get(status_name) or status, _encoded(events), headers)
             return Response(result.get(status_name) or status, write_body(result), headers)
 
         return encode
@@ -179,6 +182,12 @@ class RestJsonCodec:
         return lambda result: jsonvalues.encode(
             write_members({name: value for name, value in result.items() if name not in elsewhere})
         )
+
+
+async def _encoded(events: AsyncGenerator[Mapping[str, Any], None]) -> AsyncGenerator[bytes, None]:
+    async with contextlib.aclosing(events):
+        async for event in events:
+            yield eventstream.encoded([event])
 
 
 def _document(body: bytes) -> dict[str, Any]:

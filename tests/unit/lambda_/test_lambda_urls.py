@@ -83,8 +83,6 @@ async def test_there_is_no_url_without_a_function(service: Lambda) -> None:
     assert await refused(api.delete_function_url_config(ctx, function_name="f")) == GONE
     await active(service)
     assert await refused(url_of(service, qualifier="nope")) == not_found("Function does not exist")
-    code, status, _ = await refused(url_of(service, invoke_mode="RESPONSE_STREAM"))
-    assert (code, status) == ("NotImplemented", 501)
 
 
 async def test_the_function_sees_the_request_in_payload_format_2(service: Lambda) -> None:

@@ -198,7 +198,7 @@ class Environment:
             (time.time() + timeout_s - spent_s) * 1000
         )  # the function compares it to its own clock
         headers = _event_headers(self.site.function, work, deadline_ms)
-        answered = process.deliver(work.request_id, headers, work.payload or b"{}")
+        answered = process.deliver(work.request_id, headers, work.payload or b"{}", work.stream)
         self._memory.watch(process, self.site.function.memory_size_mb * MIB)
         try:
             await within(answered, timeout_s - spent_s)

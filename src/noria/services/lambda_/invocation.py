@@ -7,12 +7,15 @@ import signal
 
 import msgspec
 
+from noria.services.lambda_.response_stream import ResponseStream
+
 
 class Work(msgspec.Struct):
     """What a function is invoked with.
 
     arn: as the caller named the function, with the qualifier that it gave.
     client_context: a JSON object in one line, or "". trace: the X-Ray header of what led to it, or "".
+    stream: takes what a function writes that streams its answer; the outcome's payload is empty then.
     """
 
     request_id: str
@@ -21,6 +24,7 @@ class Work(msgspec.Struct):
     client_context: str = ""
     wants_tail: bool = False
     trace: str = ""
+    stream: ResponseStream | None = None
 
 
 class Outcome(msgspec.Struct):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from noria.context import RequestContext
@@ -10,10 +12,11 @@ from noria.services.lambda_ import errors
 from noria.services.lambda_.async_invoke import AsyncInvoker
 from noria.services.lambda_.concurrency import Concurrency
 from noria.services.lambda_.core import Core
-from noria.services.lambda_.invocation import Work
+from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.models import LATEST, Function, function_arn
 from noria.services.lambda_.names import Reference, resolve
 from noria.services.lambda_.payload import check_payload, parse_client_context
+from noria.services.lambda_.streaming import StreamedInvocation, Streaming
 
 CHUNK_BYTES = 1 << 20  # a client takes messages of up to 16 MB
 
@@ -21,9 +24,12 @@ CHUNK_BYTES = 1 << 20  # a client takes messages of up to 16 MB
 class InvokeApi:
     """Synchronous and asynchronous invocation."""
 
-    def __init__(self, core: Core, concurrency: Concurrency, events: AsyncInvoker) -> None:
+    def __init__(
+        self, core: Core, concurrency: Concurrency, streaming: Streaming, events: AsyncInvoker
+    ) -> None:
         self._core = core
         self._concurrency = concurrency
+        self._streaming = streaming
         self._events = events
 
     async def invoke(
@@ -77,32 +83,28 @@ class InvokeApi:
         payload: bytes = b"",
         qualifier: str | None = None,
     ) -> dict[str, Any]:
-        """The runtimes that there are answer at once: a stream of one chunk, then of how it ended."""
-        answer = await self.invoke(
-            ctx,
-            function_name=function_name,
-            invocation_type=invocation_type,
-            log_type=log_type,
-            client_context=client_context,
-            payload=payload,
-            qualifier=qualifier,
-        )
+        """What the function streams, as it does; what it answers all at once, in as few chunks as fit."""
+        reference = resolve(ctx, function_name, qualifier)
+        check_payload(payload, is_event=False)
+        function = await self._invokable(reference)
         if invocation_type == "DryRun":
-            return answer
-        body: bytes = answer["Payload"]
-        complete = {"LogResult": answer.get("LogResult")}
-        if "FunctionError" in answer:
-            complete |= {"ErrorCode": answer["FunctionError"], "ErrorDetails": body.decode(errors="replace")}
-            chunks = []
-        else:
-            chunks = [
-                {"PayloadChunk": {"Payload": body[at : at + CHUNK_BYTES]}}
-                for at in range(0, len(body), CHUNK_BYTES)
-            ]
+            return {"StatusCode": 204}
+        work = Work(
+            request_id=ctx.request_id,
+            arn=reference.arn,
+            payload=payload,
+            client_context=parse_client_context(client_context),
+            wants_tail=log_type == "Tail",
+            trace=ctx.trace_header,
+        )
+        invocation = await self._streaming.invoke(function, work)
+        is_streaming = invocation.is_streaming
         return {
-            "StatusCode": answer["StatusCode"],
-            "ExecutedVersion": answer["ExecutedVersion"],
-            "EventStream": [*chunks, {"InvokeComplete": complete}],
+            "StatusCode": 200,
+            "ExecutedVersion": function.version,
+            "EventStream": _streamed(invocation, work)
+            if is_streaming
+            else _buffered(invocation.outcome.result(), work),
         }
 
     async def invoke_async(
@@ -128,3 +130,26 @@ class InvokeApi:
         if function.state != "Active":
             raise errors.not_active(function.state)
         return function
+
+
+def _buffered(outcome: Outcome, work: Work) -> list[dict[str, Any]]:
+    body = b"" if outcome.function_error else outcome.payload
+    chunks = [body[at : at + CHUNK_BYTES] for at in range(0, len(body), CHUNK_BYTES)]
+    return [*({"PayloadChunk": {"Payload": chunk}} for chunk in chunks), _complete(outcome, work)]
+
+
+async def _streamed(invocation: StreamedInvocation, work: Work) -> AsyncGenerator[dict[str, Any], None]:
+    async with contextlib.aclosing(invocation.stream.parts()) as parts:
+        async for part in parts:
+            yield {"PayloadChunk": {"Payload": part}}
+    yield _complete(await invocation.outcome, work)
+
+
+def _complete(outcome: Outcome, work: Work) -> dict[str, Any]:
+    complete: dict[str, Any] = {}
+    if work.wants_tail:
+        complete["LogResult"] = base64.b64encode(outcome.tail).decode()
+    if outcome.function_error:
+        complete["ErrorCode"] = outcome.function_error
+        complete["ErrorDetails"] = outcome.payload.decode(errors="replace")
+    return {"InvokeComplete": complete}

@@ -17,6 +17,7 @@ from noria.services.lambda_.processes import (
     runtime_process,
     stop_processes,
 )
+from noria.services.lambda_.response_stream import ResponseStream
 from noria.services.lambda_.runtime_api import Credentials, RuntimeApi
 
 Headers = Sequence[tuple[str, str]]
@@ -45,6 +46,7 @@ class RuntimeProcess:
         self._waiting: tuple[str, Headers, bytes] | None = None
         self._running_id = ""
         self._answer: asyncio.Future[Answer] | None = None
+        self._stream: ResponseStream | None = None
         self.pid: asyncio.Future[int] = loop.create_future()
         self.initialised: asyncio.Future[Answer | None] = loop.create_future()
         self.ended: asyncio.Future[int] = loop.create_future()
@@ -85,8 +87,14 @@ class RuntimeProcess:
         """To what comes of it, at its Runtime API."""
         self._api.credentials = credentials
 
-    def deliver(self, request_id: str, headers: Headers, event: bytes) -> asyncio.Future[Answer]:
-        """Give it an invocation as soon as it asks for one; the future tells how that ended."""
+    def deliver(
+        self, request_id: str, headers: Headers, event: bytes, stream: ResponseStream | None = None
+    ) -> asyncio.Future[Answer]:
+        """Give it an invocation as soon as it asks for one; the future tells how that ended.
+
+        stream: takes its answer, if it is one.
+        """
+        self._stream = stream
         self._answer = asyncio.get_running_loop().create_future()
         self._waiting = (request_id, headers, event)
         if self.ended.done():
@@ -151,6 +159,9 @@ class RuntimeProcess:
         """It ends, which takes a while to be known: an invocation that comes now has not reached it."""
         if self._send_event == answer:
             self._send_event = None
+
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        return self._stream if request_id == self._running_id else None
 
     def answered(self, request_id: str, body: bytes, error_type: str | None) -> bool:
         if self._answer is None or self._answer.done() or request_id != self._running_id:

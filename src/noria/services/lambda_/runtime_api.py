@@ -21,6 +21,7 @@ import msgspec
 from noria.errors import AwsError
 from noria.services.lambda_.limits import PROCESSES, RESPONSE_BYTES
 from noria.services.lambda_.processes import LINUX, owns_connection
+from noria.services.lambda_.response_stream import ResponseStream
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,9 @@ class Runtime(Protocol):
 
     def withdraw(self, answer: Callable[[Sequence[tuple[str, str]], bytes], None]) -> None:
         """Whoever was ready by that `answer` is no longer there."""
+
+    def stream_of(self, request_id: str) -> ResponseStream | None:
+        """Where the answer goes that the invocation streams, if somebody wants it so."""
 
     def answered(self, request_id: str, body: bytes, error_type: str | None) -> bool:
         """The result, or with `error_type` the error document; False where no such invocation runs."""
@@ -115,6 +119,9 @@ class _Connection(asyncio.Protocol):
         self._error_type = ""
         self._error_body = b""
         self._body = bytearray()
+        self._is_streaming = False
+        self._content_type = ""
+        self._stream: ResponseStream | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
@@ -155,6 +162,9 @@ class _Connection(asyncio.Protocol):
         self._error_type = ""
         self._error_body = b""
         self._body = bytearray()
+        self._is_streaming = False
+        self._content_type = ""
+        self._stream = None
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -167,10 +177,25 @@ class _Connection(asyncio.Protocol):
             self._error_type = value.decode("latin-1")
         if name.lower() == b"lambda-runtime-function-error-body":
             self._error_body = value
+        if name.lower() == b"lambda-runtime-function-response-mode":
+            self._is_streaming = value.lower() == b"streaming"
+        if name.lower() == b"content-type":
+            self._content_type = value.decode("latin-1")
         if name.lower() == b"expect":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def on_headers_complete(self) -> None:
+        path = self._url.removeprefix(PREFIX + b"invocation/")
+        if self._is_streaming and path.endswith(b"/response"):
+            self._stream = self._runtime.stream_of(path.partition(b"/")[0].decode("latin-1"))
+        if self._stream is not None:
+            self._stream.begin(self._content_type)
+
     def on_body(self, body: bytes) -> None:
+        if self._stream is not None:
+            if not self._stream.write(body, self._transport.resume_reading):
+                self._transport.pause_reading()
+            return
         room = LARGEST_BODY_BYTES - len(self._body)
         self._body += body[:room]
 

@@ -29,6 +29,7 @@ from noria.services.lambda_.provisioned_api import ProvisionedApi
 from noria.services.lambda_.settings_api import SettingsApi
 from noria.services.lambda_.signing import SigningTags
 from noria.services.lambda_.signing_api import SigningApi
+from noria.services.lambda_.streaming import Streaming
 from noria.services.lambda_.tag_api import FunctionTags, TagApi
 from noria.services.lambda_.url_api import UrlApi
 from noria.services.lambda_.urls import Authenticate, Urls, is_for_url
@@ -93,16 +94,17 @@ class LambdaService:
         concurrency = Concurrency(
             store.records, core.functions, self._pool, core.provisioning, self.development, self.metrics
         )
+        streaming = Streaming(concurrency)
         self._events = AsyncInvoker(core, concurrency, self.metrics)
         self.functions = InvokableFunctions(core.functions, concurrency, self._pool, core.runtimes)
-        self._urls = Urls(core, concurrency, authenticate)
+        self._urls = Urls(core, concurrency, streaming, authenticate)
         self.taggable: dict[str, TaggedResources] = {
             "function": FunctionTags(core),
             "code-signing-config": SigningTags(core.signing),
         }
         self.apis: tuple[object, ...] = (
             LambdaApi(core, concurrency),
-            InvokeApi(core, concurrency, self._events),
+            InvokeApi(core, concurrency, streaming, self._events),
             ConcurrencyApi(core, concurrency),
             ProvisionedApi(core, concurrency),
             VersionApi(core),

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from noria.context import RequestContext
-from noria.errors import not_implemented
 from noria.services.lambda_ import errors
 from noria.services.lambda_.core import Core
 from noria.services.lambda_.functions import qualified
@@ -35,7 +34,6 @@ class UrlApi:
         invoke_mode: str = "BUFFERED",
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name, qualifier)
-        _check_mode(invoke_mode)
         if await self._core.functions.find(reference) is None:
             raise errors.not_found("Function does not exist")
         now_ms = self._core.clock.now_ms()
@@ -47,6 +45,7 @@ class UrlApi:
             url_id=new_id(),
             auth_type="NONE" if auth_type == "NONE" else "AWS_IAM",
             cors=dict(cors or {}),
+            invoke_mode="BUFFERED" if invoke_mode == "BUFFERED" else "RESPONSE_STREAM",
             created_ms=now_ms,
             modified_ms=now_ms,
         )
@@ -78,14 +77,15 @@ class UrlApi:
         qualifier: str | None = None,
         auth_type: str | None = None,
         cors: Mapping[str, Any] | None = None,
-        invoke_mode: str = "BUFFERED",
+        invoke_mode: str | None = None,
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name, qualifier)
-        _check_mode(invoke_mode)
         old = await self._config(reference)
         changes: dict[str, Any] = {"modified_ms": self._core.clock.now_ms()}
         if auth_type is not None:
             changes["auth_type"] = auth_type
+        if invoke_mode is not None:
+            changes["invoke_mode"] = invoke_mode
         if cors is not None:
             changes["cors"] = dict(cors)
         new = msgspec.structs.replace(old, **changes)
@@ -118,8 +118,3 @@ class UrlApi:
 
 def _key(reference: Reference) -> str:
     return qualified(reference.name, reference.qualifier)
-
-
-def _check_mode(invoke_mode: str) -> None:
-    if invoke_mode != "BUFFERED":
-        raise not_implemented(f"InvokeMode {invoke_mode}")

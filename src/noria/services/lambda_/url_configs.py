@@ -27,6 +27,7 @@ class UrlConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     url_id: str
     auth_type: Literal["AWS_IAM", "NONE"]
     cors: dict[str, Any] = {}
+    invoke_mode: Literal["BUFFERED", "RESPONSE_STREAM"] = "BUFFERED"
     created_ms: int
     modified_ms: int
 
@@ -55,7 +56,7 @@ def url_config(config: UrlConfig, base_url: str) -> dict[str, Any]:
         "Cors": config.cors or None,
         "CreationTime": _timestamp(config.created_ms),
         "LastModifiedTime": _timestamp(config.modified_ms),
-        "InvokeMode": "BUFFERED",
+        "InvokeMode": config.invoke_mode,
     }
 
 

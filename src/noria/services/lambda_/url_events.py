@@ -118,9 +118,7 @@ def response_of(payload: bytes) -> Response:
 
 def _http(answer: Mapping[str, Any]) -> Response:
     """Raises ValueError, TypeError or AttributeError where its members are not what they should be."""
-    status = int(answer["statusCode"])
-    if not 100 <= status <= 599:
-        raise ValueError(status)
+    status, headers = status_and_headers(answer, "application/json")
     body = answer.get("body")
     if body is None:
         data = b""
@@ -128,18 +126,26 @@ def _http(answer: Mapping[str, Any]) -> Response:
         data = base64.b64decode(body)
     else:
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return Response(status, data, headers)
+
+
+def status_and_headers(answer: Mapping[str, Any], content_type: str) -> tuple[int, list[tuple[str, str]]]:
+    """content_type: where the answer names none. Raises as `_http`."""
+    status = int(answer["statusCode"])
+    if not 100 <= status <= 599:
+        raise ValueError(status)
     headers = [
         (str(name), _value(value))
         for name, value in (answer.get("headers") or {}).items()
         if name.lower() not in NO_HEADERS
     ]
     if not any(name.lower() == "content-type" for name, _ in headers):
-        headers += JSON_HEADERS
+        headers.append(("Content-Type", content_type))
     headers += [("Set-Cookie", str(cookie)) for cookie in answer.get("cookies") or []]
     for name, value in headers:
         if any(character in name + value for character in "\r\n\0"):
             raise ValueError(name)
-    return Response(status, data, headers)
+    return status, headers
 
 
 def _value(value: Any) -> str:

@@ -14,6 +14,7 @@ from noria.services.lambda_.core import Core
 from noria.services.lambda_.invocation import Work
 from noria.services.lambda_.limits import SYNC_PAYLOAD_BYTES
 from noria.services.lambda_.names import Reference
+from noria.services.lambda_.streaming import Streaming, http_answer
 from noria.services.lambda_.url_configs import PREFIX, UrlConfig, cors_headers
 from noria.services.lambda_.url_events import bad_gateway, event_of, response_of
 from noria.store.base import StoreError
@@ -34,10 +35,13 @@ Authenticate = Callable[[Request, str, str, str, str], Awaitable[RequestContext]
 class Urls:
     """Found by their ids, which nobody can guess."""
 
-    def __init__(self, core: Core, concurrency: Concurrency, authenticate: Authenticate) -> None:
+    def __init__(
+        self, core: Core, concurrency: Concurrency, streaming: Streaming, authenticate: Authenticate
+    ) -> None:
         """authenticate: proves a request's signature; see `gateway.Gateway.authenticate`."""
         self._core = core
         self._concurrency = concurrency
+        self._streaming = streaming
         self._authenticate = authenticate
         self._places: dict[str, tuple[str, str, str]] = {}  # by id: account, region, record's name
 
@@ -109,7 +113,10 @@ class Urls:
         if len(payload) > SYNC_PAYLOAD_BYTES:
             text = f"Request must be smaller than {SYNC_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
             raise AwsError("RequestEntityTooLargeException", text, 413)
-        outcome = await self._concurrency.invoke(function, Work(request_id, config.arn, payload))
+        work = Work(request_id, config.arn, payload)
+        if config.invoke_mode == "RESPONSE_STREAM":
+            return await http_answer(await self._streaming.invoke(function, work))
+        outcome = await self._concurrency.invoke(function, work)
         return bad_gateway() if outcome.function_error else response_of(outcome.payload)
 
 
