@@ -1,7 +1,8 @@
 """CPU by memory size: AWS gives a function with 1,769 MB one processor, and others their part of it.
 
-Here all processors are there for whoever needs them; where functions compete, their priorities share them out
-as AWS does. A short invocation keeps the full priority, so that what answers at once is not held up.
+Here all processors are there for whoever needs them; where functions compete, their priorities share them
+out. By less than on AWS, where each has its part for sure: here the machine has other work, which must not
+starve them. A short invocation keeps the full priority, so that what answers at once is not held up.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from noria.services.lambda_.limits import PROCESSES
 from noria.services.lambda_.processes import LINUX, descendants
 
 PROCESSOR_MB = 1769  # docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-STEP = 1.25  # of the scheduler's weights, from one nice value to the next
+LEAST_MB, LEAST = (
+    128,
+    5,
+)  # the nice value of the smallest: a third of the time, where it competes with the largest
 LOWEST = 19
 AUTOGROUPS = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
 
 def niceness(memory_size_mb: int) -> int:
     """Beside that of a whole processor."""
-    return max(0, min(LOWEST, round(math.log(PROCESSOR_MB / memory_size_mb, STEP))))
+    part = math.log(PROCESSOR_MB / memory_size_mb) / math.log(PROCESSOR_MB / LEAST_MB)
+    return max(0, round(LEAST * part))
 
 
 def limit_cpu(pid: int, memory_size_mb: int) -> None:
