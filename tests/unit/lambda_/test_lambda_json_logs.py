@@ -64,6 +64,7 @@ async def test_the_default_levels_are_info(service: Lambda) -> None:
 
 async def test_the_environment_announces_itself(service: Lambda) -> None:
     await logged(service)
+    await until(lambda: service.logs.lines("f"), "its log is written")
     first = json.loads(service.logs.lines("f")[0])
     record = first["record"]
     assert first["type"] == "platform.initStart"

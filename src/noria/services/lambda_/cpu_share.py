@@ -16,10 +16,8 @@ from noria.services.lambda_.limits import PROCESSES
 from noria.services.lambda_.processes import LINUX, descendants
 
 PROCESSOR_MB = 1769  # docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-LEAST_MB, LEAST = (
-    128,
-    5,
-)  # the nice value of the smallest: a third of the time, where it competes with the largest
+LEAST_MB = 128
+LEAST = 5  # its nice value: a third of the weight of the largest
 LOWEST = 19
 AUTOGROUPS = Path("/proc/sys/kernel/sched_autogroup_enabled")
 
