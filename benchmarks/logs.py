@@ -23,6 +23,10 @@ ERROR_EVERY = 1_000
 GROUP, STREAM = "/benchmark/logs", "stream"
 SEEN_WITHIN_S = 5
 ASK_EVERY_S = 0.005
+QUERIES = {
+    "filter": "fields @timestamp, @message | filter @message like /ERROR/ | limit 20",
+    "stats": 'parse @message "request * took * ms" as number, ms | stats count(*), pct(ms, 99) by bin(1m)',
+}
 PRINTS_ON_S = 0.25  # `say` goes on for a while after its line
 
 
@@ -57,7 +61,9 @@ class Client:
 
 
 def measure(server: Server, samples: int) -> dict[str, float]:
-    """Of appends, of filtered pages, and from a print until a tail has seen the line, in milliseconds."""
+    """Of appends, of filtered pages, and from a print until a tail has seen the line, in milliseconds; of
+    Insights' queries, in seconds.
+    """
     with contextlib.closing(Client(server)) as call:
         call("CreateLogGroup", logGroupName=GROUP)
         call("CreateLogStream", logGroupName=GROUP, logStreamName=STREAM)
@@ -66,7 +72,10 @@ def measure(server: Server, samples: int) -> dict[str, float]:
             _append(call, now_ms - EVENTS + first, first, FILL_BATCH)
         appends = [_append(call, now_ms, number * BATCH, BATCH) for number in range(samples)]
         measured = {"append": appends, "page": _pages(call, samples), "tail": _tail(server, call, samples)}
-    return {f"{what}_p{p}": percentile(took, p) for what, took in measured.items() for p in (50, 99)}
+        queries = _queries(call, now_ms, measured)
+    return queries | {
+        f"{what}_p{p}": percentile(took, p) for what, took in measured.items() for p in (50, 99)
+    }
 
 
 def _append(call: Client, time_ms: int, first: int, count: int) -> float:
@@ -92,6 +101,31 @@ def _pages(call: Client, samples: int) -> list[float]:
         took_ms.append(took)
         token = {"nextToken": page["nextToken"]} if "nextToken" in page else {}
     return took_ms
+
+
+def _queries(call: Client, now_ms: int, measured: dict[str, list[float]]) -> dict[str, float]:
+    """From StartQuery until the results are there; measured: gets the appends while a query ran."""
+    found = {f"query_{name}": _query(call, now_ms, query)[0] for name, query in QUERIES.items()}
+    measured["append_beside_query"] = _query(call, now_ms, QUERIES["stats"], append=True)[1]
+    return found
+
+
+def _query(call: Client, now_ms: int, query: str, *, append: bool = False) -> tuple[float, list[float]]:
+    """(seconds, the milliseconds of each append)."""
+    started_s = time.perf_counter()
+    ends_s = now_ms // 1000 + 3600
+    _, started = call("StartQuery", logGroupName=GROUP, startTime=0, endTime=ends_s, queryString=query)
+    appends: list[float] = []
+    while (answer := call("GetQueryResults", queryId=started["queryId"])[1])["status"] != "Complete":
+        if answer["status"] not in ("Scheduled", "Running"):
+            raise BenchmarkError(f"{query} is {answer['status']}")
+        if append:
+            appends.append(_append(call, now_ms, 0, BATCH))
+        else:
+            time.sleep(ASK_EVERY_S)
+    if not answer["results"] or answer["statistics"]["recordsScanned"] < EVENTS:
+        raise BenchmarkError(f"{query} found too little: {answer['statistics']}")
+    return time.perf_counter() - started_s, appends
 
 
 def _tail(server: Server, call: Client, samples: int) -> list[float]:

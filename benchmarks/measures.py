@@ -149,7 +149,7 @@ OTHERS = (
         "warm invoke, p50",
         "ms",
         "boto3's `invoke` of an echo function that has run",
-        marks=(Mark(2.5),),
+        marks=(Mark(2.5), Mark(0.77, LIMIT.name)),
     ),
     Measure("warm_p99", "warm invoke, p99", "ms", "the same", marks=(Mark(8),)),
     Measure(
@@ -287,6 +287,25 @@ OTHERS = (
         marks=(Mark(100),),
     ),
     Measure("tail_p99", "logs: a printed line is seen, p99", "ms", "the same"),
+    Measure(
+        "query_filter",
+        "logs: a query that filters",
+        "s",
+        "Insights, from StartQuery until the results are there, over those events: a regular expression",
+    ),
+    Measure(
+        "query_stats",
+        "logs: a query that counts",
+        "s",
+        "the same: two fields parsed of each event, counts and a percentile by the minute",
+    ),
+    Measure(
+        "append_beside_query_p50",
+        "logs: append beside a query, p50",
+        "ms",
+        "as `logs: append 100 events`, while such a query runs",
+    ),
+    Measure("append_beside_query_p99", "logs: append beside a query, p99", "ms", "the same"),
     Measure(
         "evaluations",
         "policy: 1,000,000 decisions",

@@ -1,7 +1,8 @@
-"""`aws logs tail`: only version 2 of the command has it, which is no Python package (.ci/run installs it)."""
+"""`aws logs`: only version 2 of the command has `tail`, which is no Python package (.ci/run installs it)."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -56,3 +57,26 @@ def test_tail_follows_what_is_logged_later(aws: Aws, shell: Shell, tail: str) ->
     finally:
         follower.kill()
         follower.communicate()
+
+
+def test_tail_shows_what_a_pattern_matches(aws: Aws, shell: Shell, tail: str) -> None:
+    group = group_of(aws)
+    for text in ("GET /a 200", "GET /b 404"):
+        put(aws, group, text)
+    pattern = "[method, path, status=%^4[0-9]+$%]"
+    output = shell.output(
+        f"eval \"$(noria env)\"; {tail} {group} --format short --filter-pattern '{pattern}'"
+    )
+    assert [line.split(" ", 1)[1] for line in output.splitlines()] == ["GET /b 404"]
+
+
+def test_filter_log_events_finds_fields_of_json(aws: Aws, shell: Shell) -> None:
+    group = group_of(aws)
+    for level in ("INFO", "ERROR"):
+        put(aws, group, json.dumps({"level": level, "took": [12.5]}))
+    pattern = '{ ($.level = "ERR*" || $.none IS NULL) && $.took[0] > 1e1 }'
+    output = shell.output(
+        f"noria aws logs filter-log-events --log-group-name {group} --filter-pattern '{pattern}'"
+        " --query 'events[].message' --output text"
+    )
+    assert [json.loads(line)["level"] for line in output.splitlines()] == ["ERROR"]

@@ -132,16 +132,3 @@ def test_a_policy_goes_by_the_tags_of_groups(aws: Aws, server: ServerProcess) ->
     aws.logs.untag_resource(resourceArn=arn, tagKeys=["team"])
     with pytest.raises(ClientError, match="AccessDeniedException"):
         logs.filter_log_events(logGroupName=blue)
-
-
-def test_names_and_limits_are_refused_in_awss_words(aws: Aws) -> None:
-    long = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
-    with refused(400, "InvalidParameterException", long):
-        aws.logs.create_log_group(logGroupName="x" * 513)
-    with refused(
-        400,
-        "InvalidParameterException",
-        "1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: "
-        "Member must have value less than or equal to 10000",
-    ):
-        aws.logs.filter_log_events(logGroupName="g", limit=10001)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from noria.services.logs.insights.fields import Event, Source
+from noria.services.logs.insights.fields import Row, Source
 from noria.services.logs.insights.parser import parse
 from noria.services.logs.insights.pipeline import Pipeline
 
@@ -16,7 +16,7 @@ def pipeline(query: str, messages: Sequence[str], group: str = GROUP, limit: int
     """It has seen the messages, one a minute from NOW on, the newest first as it has to be."""
     found = Pipeline(parse(query), [Source(7, "111111111111", group)], NOW, limit)
     events = [
-        Event(NOW + 60_000 * number, number + 1, "s", message, NOW, 0)
+        Row(NOW + 60_000 * number, number + 1, "s", message, NOW, 0)
         for number, message in enumerate(messages)
     ]
     for event in reversed(events):

@@ -22,6 +22,7 @@ from noria.context import Principal, RequestContext, new_request_id, root_princi
 from noria.errors import AwsError
 from noria.http.types import Request
 from noria.services.lambda_ import isolation
+from noria.services.lambda_.processes import children
 from noria.services.lambda_.service import LambdaService
 from noria.services.ports import RoleSession
 from noria.store.sqlite.store import SqliteStore
@@ -248,6 +249,12 @@ class Lambda:
         """The log lines of one invocation."""
         answer = await self.invoke(event, name, log_type="Tail")
         return base64.b64decode(answer["LogResult"]).decode().splitlines()
+
+
+def template_processes(service: Lambda, first: int) -> list[int]:
+    """Those of a template, by its first: outside namespaces, that one guards the second."""
+    is_guarded = service.api._core.runtimes.isolation.mode != "namespaces"
+    return [first, *children(first)[:1]] if is_guarded else [first]
 
 
 async def until(condition: Any, what: str, timeout_s: float = 10.0) -> None:

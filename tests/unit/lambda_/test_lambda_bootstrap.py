@@ -8,7 +8,7 @@ import stat
 import zipfile
 
 import pytest
-from tests.unit.lambda_.conftest import ACCOUNT, Lambda, zipped
+from tests.unit.lambda_.conftest import ACCOUNT, Lambda, until, zipped
 
 # Any program that speaks HTTP will do.
 BOOTSTRAP = """#!/usr/bin/env python3
@@ -51,6 +51,7 @@ async def test_a_bootstrap_runs(isolated: Lambda) -> None:
     await create(isolated, executable("bootstrap", BOOTSTRAP))
     assert await isolated.call({"a": 1}) == {"echo": {"a": 1}}
     assert await isolated.call([2]) == {"echo": [2]}
+    await until(lambda: len(isolated.logs.lines("f")) > 1, "its log is written")
     lines = isolated.logs.lines("f")
     assert lines[0] == "INIT_START Runtime Version: provided:al2023\n"
     assert lines[1].startswith("started ")

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.lambda_.conftest import RUNTIME, Lambda
+from tests.unit.lambda_.conftest import RUNTIME, Lambda, until
 from tests.unit.lambda_.support import active, invalid, refused
 
 from noria.services.lambda_.log_levels import keeps
@@ -64,6 +64,7 @@ async def test_the_default_levels_are_info(service: Lambda) -> None:
 
 async def test_the_environment_announces_itself(service: Lambda) -> None:
     await logged(service)
+    await until(lambda: service.logs.lines("f"), "its log is written")
     first = json.loads(service.logs.lines("f")[0])
     record = first["record"]
     assert first["type"] == "platform.initStart"
@@ -146,6 +147,7 @@ async def test_text_has_no_levels(service: Lambda) -> None:
 async def test_a_log_group_that_functions_share_has_their_names_in_its_streams(service: Lambda) -> None:
     await service.create(SOURCE, logging_config={"LogFormat": "JSON", "LogGroup": "shared"}, runtime=RUNTIME)
     await service.call()
+    await until(lambda: service.logs.streams, "its log is written")
     ((group, stream),) = service.logs.streams
     assert group == "shared"
     assert stream.split("/")[3].startswith("f[$LATEST]")

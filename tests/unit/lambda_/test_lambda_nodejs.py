@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.unit.lambda_.conftest import ISOLATIONS, ROLE, Lambda, zipped
+from tests.unit.lambda_.conftest import ISOLATIONS, ROLE, Lambda, until, zipped
 
 from noria.clock import SystemClock
 from noria.config import IsolationMode
@@ -159,6 +159,7 @@ async def test_the_log_says_which_node_runs_a_runtime_that_is_not_here(service: 
     missing = next(name for name in ("nodejs22.x", "nodejs20.x") if int(name[6:8]) not in nodes)
     await service.create(CODE, name="other", runtime=missing, handler="index.nested.deep.handler")
     assert await service.call(name="other") == "deep"
+    await until(lambda: service.logs.lines("other"), "its log is written")
     lines = service.logs.lines("other")
     used = min(nodes, key=lambda major: (abs(major - int(missing[6:8])), -major))
     assert lines[0] == f"INIT_START Runtime Version: nodejs:{nodes[used].text}\n"

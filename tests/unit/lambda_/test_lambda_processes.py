@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.unit.lambda_.conftest import ISOLATIONS, RUNTIME, Lambda, until
 
-from noria.services.lambda_.processes import runtime_process
+from noria.services.lambda_.processes import children, descendants, runtime_process
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -214,7 +214,10 @@ asyncio.run(main(*sys.argv[1:]))
 
 @linux_only
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-async def test_a_killed_server_leaves_no_process(tmp_path: Path, name: str, isolation: str) -> None:
+@pytest.mark.parametrize("kill_templates", [False, True], ids=["alone", "with its templates"])
+async def test_a_killed_server_leaves_no_process(
+    tmp_path: Path, name: str, isolation: str, kill_templates: bool
+) -> None:
     root = Path(__file__).parents[3]
     server = subprocess.Popen(  # noqa: ASYNC220  it only starts it
         [sys.executable, "-c", textwrap.dedent(SERVER), str(tmp_path), name, isolation],
@@ -223,9 +226,22 @@ async def test_a_killed_server_leaves_no_process(tmp_path: Path, name: str, isol
     )
     with server:
         await until(lambda: is_running(name) and is_running(f"{name}-f"), "both run", timeout_s=30.0)
+        below = descendants(server.pid, 1000)[1:]
+        template = below[0] if isolation == "namespaces" else children(below[0])[0]  # which is guarded
+        server.send_signal(signal.SIGSTOP)
+        if kill_templates:
+            os.kill(template, signal.SIGKILL)
         server.kill()
         server.wait()
         await until(lambda: not is_running(name) and not is_running(f"{name}-f"), "both ended")
+        await until(lambda: not any(map(_lives, below)), "nothing is left")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return state(pid) != "Z"
+    except OSError:
+        return False
 
 
 @linux_only

@@ -1,17 +1,22 @@
-"""Environments that are initialised before anybody calls (the runtime side of provisioned concurrency)."""
+"""Environments that are there before anybody calls: prepared, or (provisioned concurrency) initialised."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import sys
+import time
 from typing import Any
 
+import pytest
 from tests.unit.lambda_.conftest import Lambda, until
 
+from noria.services.lambda_ import prepared as prepared_module
 from noria.services.lambda_.fleet import Fleet, Provisioned
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.names import resolve
+from noria.services.lambda_.process import RuntimeProcess
 
 SOURCE = """
 import os, time
@@ -97,3 +102,61 @@ async def test_provisioned_environments_go_with_their_build(service: Lambda) -> 
     await service.api.delete_function(service.ctx(), function_name="f")
     await until(lambda: process is not None and not process.is_alive, "it ended")
     assert service.api._pool._environments == 0
+
+
+async def prepared(service: Lambda) -> RuntimeProcess:
+    """The process that waits for the first invocation of ``f``."""
+    pool = service.api._pool
+    (task,) = pool._prepared._tasks.values()
+    environment = await task
+    (process, _) = environment._waiting
+    assert isinstance(process, RuntimeProcess)
+    return process
+
+
+async def test_a_sandbox_waits_for_the_first_invocation_and_initialises_with_it(isolated: Lambda) -> None:
+    await isolated.create(SOURCE)
+    process = await prepared(isolated)
+    assert process.is_alive
+    assert isolated.logs.lines("f") == []
+    before_s = time.time()
+    began_s, kind, stream = await isolated.call()
+    assert (began_s > before_s, kind) == (True, "on-demand")
+    (environment,) = fleet_of(isolated).idle
+    assert environment._process is process
+    assert isolated.api._pool._prepared._tasks == {}
+    await until(lambda: "\tInit Duration: " in "".join(isolated.logs.lines("f")), "it is reported")
+    assert isolated.logs.lines("f")[0].startswith("INIT_START ")
+    assert [key for _, key in isolated.logs.streams] == [stream]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked up in /proc")
+async def test_what_waits_ends_unused_with_its_build(service: Lambda) -> None:
+    await service.create(SOURCE)
+    first = await prepared(service)
+    await service.api.update_function_configuration(service.ctx(), function_name="f", timeout=4)
+    await service.active()
+    await until(lambda: not first.is_alive, "the old build's ended")
+    second = await prepared(service)
+    assert second.is_alive
+    await service.api.delete_function(service.ctx(), function_name="f")
+    await until(lambda: not second.is_alive, "it ended with the function")
+    assert service.logs.lines("f") == []
+
+
+async def test_a_sandbox_that_ended_while_it_waited_is_not_missed(service: Lambda) -> None:
+    await service.create(SOURCE)
+    process = await prepared(service)
+    process.kill()
+    await until(lambda: not process.is_alive, "it ended")
+    assert (await service.call())[1] == "on-demand"
+
+
+async def test_only_so_many_wait(service: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepared_module, "PREPARED", 1)
+    await service.create(SOURCE, name="f")
+    first = await prepared(service)
+    await service.create(SOURCE, name="g")
+    await until(lambda: not first.is_alive, "the older one ended")
+    assert (await service.call(name="f"))[1] == "on-demand"
+    assert (await service.call(name="g"))[1] == "on-demand"

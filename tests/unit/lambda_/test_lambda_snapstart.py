@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.lambda_.conftest import ISOLATIONS, Lambda, until
+from tests.unit.lambda_.conftest import ISOLATIONS, Lambda, template_processes, until
 from tests.unit.lambda_.support import active, create, invalid, refused
 
 from noria.services.lambda_ import runtimes
@@ -172,7 +172,7 @@ async def test_an_environment_ends_alone_and_whole(isolated: Lambda) -> None:
     await until(lambda: not any(b"601" in command for command in commands()), "its child has ended")
     assert any(b"600" in command for command in commands())
     await isolated.api.delete_function(isolated.ctx(), function_name="f")
-    await until(lambda: descendants(ours, 1000) == [ours], "nothing is left")
+    await until(lambda: descendants(ours, 1000) == template_processes(isolated, ours), "nothing is left")
     await until(lambda: not os.listdir(isolated.settings.data_dir / "tmp"), "all temporary files are gone")
 
 

@@ -92,9 +92,11 @@ async def test_a_query_finds_what_was_logged(tmp_path: Path, in_file: bool) -> N
     insights, store = await made(tmp_path / "noria.db" if in_file else None)
     await insights.put(*(json.dumps({"n": number, "text": "é"}) for number in range(2500)))
     await insights.put("too early", at_ms=NOW - 3_601_000)
-    await insights.put("other", group="h", at_ms=NOW + 1)
+    await insights.put("other", group="h", at_ms=NOW + 10_000)
     answer = await insights.ended(await insights.start("filter n >= 2498 | fields n, @ptr", "g", "h"))
     assert answer["status"] == "Complete"
+    newest = await insights.rows("fields @message | limit 2", "g", "h")
+    assert [row["@message"] for row in newest] == ["other", '{"n": 2499, "text": "\\u00e9"}']
     assert [[cell["value"] for cell in row[:1]] for row in answer["results"]] == [["2499"], ["2498"]]
     pointer = answer["results"][0][1]
     assert pointer["field"] == "@ptr"

@@ -80,6 +80,13 @@ async def test_policies_see_a_groups_tags(api: LogsApi, ctx: RequestContext, sto
     assert await resources.resource(ARN) is None
 
 
+@pytest.mark.parametrize("operation", ["FilterLogEvents", "GetLogEvents", "GetLogRecord"])
+def test_to_unmask_takes_a_permission_of_its_own(operation: str) -> None:
+    also = ACTIONS[operation].also
+    assert also is not None
+    assert (list(also({"unmask": True})), list(also({}))) == (["logs:Unmask"], [])
+
+
 @pytest.mark.parametrize(
     ("operation", "params", "conditions", "also"),
     [
@@ -226,6 +233,13 @@ async def test_groups_are_described_by_identifiers_or_filters(api: LogsApi, ctx:
         "logGroupIdentifiers and other filters are mutually exclusive parameters.",
     ):
         await api.describe_log_groups(ctx, log_group_identifiers=["a"], log_group_name_prefix="a")
+    for operation, call in (
+        ("DescribeLogGroups'", api.describe_log_groups),
+        ("ListLogGroups'", api.list_log_groups),
+    ):
+        text = f"{operation} includeLinkedAccounts true is not supported by Noria, see docs/parity.md."
+        with refusal("NotImplemented", text):
+            await call(ctx, include_linked_accounts=True)
     with refusal(
         "NotImplemented",
         "CreateLogGroup's logGroupClass INFREQUENT_ACCESS is not supported by Noria, see docs/parity.md.",

@@ -11,7 +11,7 @@ import msgspec
 
 from noria.clock import Clock
 from noria.services.lambda_ import errors
-from noria.services.lambda_.environment import Environment, InitializationType, Site
+from noria.services.lambda_.environment import Environment
 from noria.services.lambda_.fleet import Key
 from noria.services.lambda_.invocation import Failure
 from noria.services.lambda_.limits import CREDENTIALS_MARGIN_S
@@ -23,6 +23,7 @@ from noria.services.lambda_.platform_log import PlatformLog, platform_log
 from noria.services.lambda_.runtime_table import RUNTIMES, interpreter_title
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.sandbox.confine import NAMESPACES
+from noria.services.lambda_.site import InitializationType, Site
 from noria.services.lambda_.snapshot import Snapshot
 from noria.services.lambda_.snapshots import Snapshots
 from noria.services.ports import LAMBDA_SERVICE_PRINCIPAL, LogSink, LogStream, Roles, RoleSession
@@ -57,9 +58,15 @@ class Builder:
         if function.is_snapshot:
             return await self._restored(function)
         site = await self._site(function, initialization)
-        log, platform = await self._log(site)
+        log, platform = self._open_log(site, is_restored=False)
+        begin = await self._beginning(site, platform)
         return Environment(
-            site, lambda: self._runtimes.template(function.runtime), log, self._memory, platform
+            site,
+            lambda: self._runtimes.template(function.runtime),
+            log,
+            self._memory,
+            platform,
+            begin,
         )
 
     async def _restored(self, function: Function) -> Environment:
@@ -75,13 +82,17 @@ class Builder:
             snapshot_api=snapshot.api_address,
         )
         log, platform = self._open_log(site, is_restored=True)
-        platform.init_start(site.interpreter.text)
-        return Environment(site, lambda: snapshot, log, self._memory, platform)
+
+        def begin() -> None:
+            platform.init_start(site.interpreter.text)
+
+        return Environment(site, lambda: snapshot, log, self._memory, platform, begin)
 
     async def _take_snapshot(self, function: Function) -> Snapshot | Failure:
         site = await self._site(function, "snap-start")
         template = self._runtimes.template(function.runtime)
-        log, platform = await self._log(site)
+        log, platform = self._open_log(site, is_restored=False)
+        (await self._beginning(site, platform))()
         snapshot = Snapshot(site, template, log, self._memory, platform)
         failure = await snapshot.take(lambda: self._credentials(function))
         return snapshot if failure is None else failure
@@ -135,18 +146,21 @@ class Builder:
             function, log, self._clock, site.log_stream, site.initialization, is_restored=is_restored
         )
 
-    async def _log(self, site: Site) -> tuple[FunctionLog, PlatformLog]:
-        """Begun as the log of an initialisation begins."""
+    async def _beginning(self, site: Site, platform: PlatformLog) -> Callable[[], None]:
+        """Writes the first lines of the log of an initialisation."""
         function = site.function
-        log, platform = self._open_log(site, is_restored=False)
         runtime = RUNTIMES[function.runtime]
         interpreter = site.interpreter.text if runtime.language else ""
-        platform.init_start(interpreter)
-        if not self._runtimes.is_exact(function.runtime):
+        title, why = "", await self._runtimes.note(function.runtime)
+        if why:
             title = interpreter_title(runtime.language, site.interpreter.version)
-            why = await self._runtimes.note(function.runtime)
-            platform.nearest_runtime(title, why)
-        return log, platform
+
+        def begin() -> None:
+            platform.init_start(interpreter)
+            if why:
+                platform.nearest_runtime(title, why)
+
+        return begin
 
     async def _session(self, function: Function) -> RoleSession:
         """One session serves all environments of a build until half of its life is over."""
@@ -172,6 +186,16 @@ class Builder:
         session = self._sessions.get(key)
         if session is not None and await self._roles.is_outlived(function.role, session):
             self._sessions.pop(key, None)
+
+    async def may_begin(self, environment: Environment) -> bool:
+        """Whether one that was made before its first invocation could still be made now."""
+        function = environment.site.function
+        if self.is_stale(environment):
+            return False
+        if await self._roles.trusts(function.role, LAMBDA_SERVICE_PRINCIPAL, function.arn):
+            return True
+        self.forget((function.arn, function.build_id))
+        return False
 
     def is_stale(self, environment: Environment) -> bool:
         """Whether its credentials may expire while an invocation runs, or are of a role that is gone."""

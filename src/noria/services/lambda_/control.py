@@ -220,8 +220,11 @@ class Control:
             log.error("%s cannot be made ready", function.version_arn, exc_info=error)
             await self._settle(function, str(error))
             return
-        is_python = RUNTIMES[function.runtime].language == "python"
-        if await self._settle(function) and is_python:  # else it was deleted meanwhile
+        if not function.is_snapshot:
+            self._pool.prepare(function)
+        if not await self._settle(function):  # it was deleted meanwhile
+            await self._pool.forget_prepared(function)
+        elif RUNTIMES[function.runtime].language == "python":
             interpreter = self._runtimes.interpreter(function.runtime)
             self._packages.compile(function.code_sha256, interpreter.executable)
 

@@ -7,139 +7,34 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal
-
-import msgspec
+from typing import Any
 
 from noria.services.lambda_ import invocation
 from noria.services.lambda_.fork_server import ForkServer
-from noria.services.lambda_.interpreters import Interpreter
 from noria.services.lambda_.invocation import Failure, Outcome, Work
-from noria.services.lambda_.limits import (
-    INIT_TIMEOUT_S,
-    OPEN_FILES,
-    PROCESSES,
-    RESERVED_BYTES,
-    RESPONSE_BYTES,
-)
+from noria.services.lambda_.limits import INIT_TIMEOUT_S, RESPONSE_BYTES, SHUTDOWN_S
 from noria.services.lambda_.memory import MemoryWatch
 from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog
 from noria.services.lambda_.platform_log import PlatformLog
 from noria.services.lambda_.process import Answer, RuntimeProcess
-from noria.services.lambda_.programs import programs, search_path
 from noria.services.lambda_.recursion import next_header
-from noria.services.lambda_.runtime_api import CREDENTIALS
-from noria.services.lambda_.sandbox import namespaces
-from noria.services.ports import RoleSession
+from noria.services.lambda_.site import MIB, Site, process_spec
 
 log = logging.getLogger(__name__)
 
-MIB = 1 << 20
-InitializationType = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 KILL_TIMEOUT_S = 10.0  # a killed process that waits for a device ends when the device answers
-
-
-class Site(msgspec.Struct, frozen=True):
-    """Where and as whom an environment runs.
-
-    mode: of isolation. task_root: the unpacked package. layers_root: the unpacked layers. scratch: the
-    directory for temporary files, where the mode does not bring one; an environment that is restored shares
-    its snapshot's. snapshot_api: the Runtime API of the snapshot.
-    """
-
-    function: Function
-    interpreter: Interpreter
-    session: RoleSession
-    endpoint_url: str
-    mode: str
-    task_root: Path
-    layers_root: Path | None
-    scratch: Path | None
-    log_stream: str
-    initialization: InitializationType = "on-demand"
-    snapshot_api: str = ""
 
 
 class EnvironmentEnded(Exception):
     """It ended before the invocation reached it: another one can take it."""
 
 
-def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
-    """What the template needs to fork it. The variables are AWS's, and nothing of the server's own."""
-    function = site.function
-    if site.scratch is None:
-        runtime_dir, task_root, temporary = namespaces.RUNTIME_DIR, namespaces.TASK_ROOT, namespaces.TEMPORARY
-        layers = namespaces.LAYERS
-        bin_dir = namespaces.INTERPRETER_DIR + "/bin"
-    else:
-        runtime_dir, task_root = site.interpreter.libraries, str(site.task_root)
-        layers = str(site.layers_root or namespaces.LAYERS)
-        temporary, bin_dir = str(site.scratch), os.path.dirname(site.interpreter.executable)
-    variables = {
-        "_HANDLER": function.handler,
-        **_credentials(site),
-        "AWS_REGION": function.region,
-        "AWS_DEFAULT_REGION": function.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size_mb),
-        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": site.initialization,
-        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": site.log_stream,
-        "AWS_LAMBDA_RUNTIME_API": runtime_api,
-        "LAMBDA_TASK_ROOT": task_root,
-        "LAMBDA_RUNTIME_DIR": runtime_dir,
-    }
-    if function.logging.format == "JSON":
-        variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
-        variables["AWS_LAMBDA_LOG_LEVEL"] = function.logging.application_level
-    defaults = {  # the function's own variables may take the place of these
-        "AWS_ENDPOINT_URL": site.endpoint_url,
-        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # it would make ``stream-127.0.0.1`` of the endpoint
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "PWD": task_root,
-        "SHLVL": "0",
-        "TMPDIR": temporary,
-        "LANG": "en_US.UTF-8",
-        "LC_CTYPE": "C.UTF-8",
-        "TZ": ":UTC",
-        "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:{layers}/bin",
-        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{layers}/lib",
-        **search_path(function.runtime, task_root, layers, runtime_dir),
-    }
-    return {
-        "task_root": str(site.task_root),
-        "layers_root": str(site.layers_root or ""),
-        "layers": layers,
-        "programs": programs(function, site.interpreter, task_root, layers, runtime_dir, bin_dir),
-        "temporary": temporary,
-        "temporary_bytes": function.ephemeral_storage_mb * MIB,
-        "is_snapshot": False,
-        "open_files": OPEN_FILES,
-        "processes": PROCESSES,
-        "data_bytes": 2 * function.memory_size_mb * MIB + RESERVED_BYTES,
-        "environment": {**defaults, **(function.environment or {}), **variables},
-    }
-
-
-def _credentials(site: Site) -> dict[str, str]:
-    """Those of a snapshot would expire: as on AWS, its environments ask for theirs when they need them."""
-    if site.snapshot_api:
-        url = f"http://{site.snapshot_api}{CREDENTIALS}"
-        # No secret: the Runtime API knows by the connection who asks.
-        return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "noria"}
-    return {
-        "AWS_ACCESS_KEY_ID": site.session.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": site.session.secret_access_key,
-        "AWS_SESSION_TOKEN": site.session.session_token,
-    }
-
-
 class Environment:
-    """Cold until its first invocation, which initialises it; or initialised before, see `initialise`."""
+    """Cold until its first invocation, which initialises it.
+
+    Its process may wait for that (`prepare`), or be initialised before (`initialise`).
+    """
 
     def __init__(
         self,
@@ -148,8 +43,9 @@ class Environment:
         log: FunctionLog,
         memory: MemoryWatch,
         platform: PlatformLog,
+        begin: Callable[[], None],
     ) -> None:
-        """platform: writes what Lambda says into that log."""
+        """platform: writes what Lambda says into that log; begin: its first lines."""
         self.site = site
         self.log = log
         self.is_retired = False
@@ -158,7 +54,10 @@ class Environment:
         self._template = template
         self._memory = memory
         self._platform = platform
+        self._begin = begin
+        self._has_begun = False
         self._process: RuntimeProcess | None = None
+        self._waiting: tuple[RuntimeProcess, int] | None = None  # and where it is told to go on
 
     @property
     def is_restored(self) -> bool:
@@ -180,6 +79,7 @@ class Environment:
 
         Raises EnvironmentEnded, or ServiceException where the machine could not start it.
         """
+        self._begin_log()
         if work.wants_tail:
             self.log.start_tail()
         timeout_s = float(self.site.function.timeout_s)
@@ -199,7 +99,7 @@ class Environment:
         )  # the function compares it to its own clock
         headers = _event_headers(self.site.function, work, deadline_ms)
         answered = process.deliver(work.request_id, headers, work.payload or b"{}", work.stream)
-        self._memory.watch(process, self.site.function.memory_size_mb * MIB)
+        self._memory.watch(process, self.site.function.memory_size_mb, is_invoked=True)
         try:
             await within(answered, timeout_s - spent_s)
         finally:
@@ -212,11 +112,43 @@ class Environment:
             raise EnvironmentEnded
         return self._answered(work, answer, duration_s, init_ms)
 
+    def _begin_log(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._begin()
+
+    async def prepare(self) -> None:
+        """Have its process ready to initialise, in its sandbox. Raises ServiceException."""
+        process = RuntimeProcess(self._template(), self.log)
+        read, write = os.pipe()
+        try:
+            await process.start(lambda address: {**process_spec(self.site, address), "control": "go"}, read)
+        except BaseException:
+            os.close(write)
+            raise
+        finally:
+            os.close(read)
+        self._waiting = process, write
+
+    def _go(self) -> RuntimeProcess | None:
+        """What waits, if it lives, goes on."""
+        if self._waiting is None:
+            return None
+        (process, write), self._waiting = self._waiting, None
+        try:
+            os.write(write, b"g")
+        except BrokenPipeError:
+            return None
+        finally:
+            os.close(write)
+        return process if process.is_alive else None
+
     async def initialise(self) -> Failure | None:
         """Have it ready for its first invocation, which then reports how long that took.
 
         Raises ServiceException where the machine cannot.
         """
+        self._begin_log()
         failure, spent_s = await self._start_process("", INIT_TIMEOUT_S)
         self._platform.init_report(spent_s * 1000, "init", failure)
         if failure is None:
@@ -246,9 +178,11 @@ class Environment:
     async def _start_process(self, request_id: str, timeout_s: float) -> tuple[Failure | None, float]:
         function = self.site.function
         began_s = time.perf_counter()
-        process = self._process = RuntimeProcess(self._template(), self.log)
-        await process.start(lambda address: process_spec(self.site, address))
-        self._memory.watch(process, function.memory_size_mb * MIB)
+        process = self._process = self._go() or RuntimeProcess(self._template(), self.log)
+        process.describe(function)
+        if not process.pid.done():
+            await process.start(lambda address: process_spec(self.site, address))
+        self._memory.watch(process, function.memory_size_mb)
         try:
             await within(process.initialised, timeout_s)
         finally:
@@ -310,8 +244,18 @@ class Environment:
         if self._process is not None:
             self._process.drain()
 
+    async def shut_down(self) -> None:
+        """As AWS does it: a runtime that has an extension in it is told, and has a moment."""
+        if self._process is not None and self._process.is_alive and self._process.wants_shutdown:
+            self._process.terminate()
+            await within(self._process.ended, SHUTDOWN_S)
+        await self.end()
+
     async def end(self) -> None:
         """Kill the process, if it lives, and wait until nothing is left of it."""
+        if self._waiting is not None:
+            (self._process, write), self._waiting = self._waiting, None
+            os.close(write)
         if self._process is not None and self._process.is_alive:
             self._process.measure()
             self._process.kill()

@@ -60,7 +60,7 @@ class ForkServer(ABC):
     async def fork(self, spec: dict[str, Any], fds: Sequence[int], on_exit: Callable[[int], None]) -> int:
         """Fork an environment; its process's number. on_exit: called once, with the wait status.
 
-        fds: the write end of its output's pipe, and where the spec says so the control socket of a snapshot.
+        fds: the write end of its output's pipe, and where the spec has a ``control`` what it is told by.
         Raises ServiceException where the machine cannot.
         """
         async with self._forking:

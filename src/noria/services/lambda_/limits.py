@@ -29,6 +29,7 @@ ACCOUNT_CONCURRENCY = 1000  # concurrent executions of an account in a region
 UNRESERVED_CONCURRENCY = 100  # which at least must be left to functions that reserve none
 MACHINE_ENVIRONMENTS = 1000  # ours: processes of one server, whatever the accounts
 SNAPSHOTS = 64  # ours: initialised SnapStart versions that are kept, as processes
+PREPARED = 16  # ours: environments that wait for a function's first invocation, 5 MB each
 FREEZE_DELAY_S = 0.05  # ours: an environment that is used again at once is spared being frozen
 IDLE_EXPIRY_S = 420.0  # AWS keeps idle environments for 5 to 15 minutes
 CREDENTIALS_MARGIN_S = 60.0 + TIMEOUT_S[-1]  # an environment is retired while an invocation still fits in
@@ -38,11 +39,13 @@ PENDING_LOG_BYTES = 1 << 20  # ours: beyond it the function's pipe fills up and 
 OPEN_FILES = 1024  # recorded: RLIMIT_NOFILE of a function
 PROCESSES = 1024  # processes and threads of an environment; recorded RLIMIT_NPROC is of that order
 MEMORY_SAMPLE_S = 0.015  # a function fills some 40 MB meanwhile
+SHARE_CPU_AFTER = 7  # samples of an invocation, 0.1 s
 PROCESS_SAMPLE_EVERY = 4  # samples from one search for child processes to the next
 RESERVED_BYTES = (
     2 << 30
 )  # RLIMIT_DATA above twice the memory size: thread stacks and arenas are reserved, not used
 
+SHUTDOWN_S = 0.5  # of a runtime with an extension in it; without one AWS grants none
 STOP_GRACE_S = 30.0  # ours: how long a server that is told to stop waits for running invocations
 
 EVENT_RETRY_DELAYS_S = (60.0, 120.0)  # asynchronous invocation: retried after one and two minutes

@@ -1,18 +1,21 @@
-"""Memory limits by watching: a process that holds more than its function may is killed, as on AWS."""
+"""Limits by watching: a process that holds more memory than its function may is killed, as on AWS; one that
+runs on gets its part of the CPU."""
 
 from __future__ import annotations
 
 import asyncio
 
-from noria.services.lambda_.limits import MEMORY_SAMPLE_S, PROCESS_SAMPLE_EVERY, PROCESSES
+from noria.services.lambda_.limits import MEMORY_SAMPLE_S, PROCESS_SAMPLE_EVERY, PROCESSES, SHARE_CPU_AFTER
 from noria.services.lambda_.process import RuntimeProcess
 from noria.services.lambda_.processes import LINUX, descendants, resident_bytes
 
 
 class _Watched:
-    def __init__(self, process: RuntimeProcess, limit_bytes: int) -> None:
+    def __init__(self, process: RuntimeProcess, memory_size_mb: int, is_invoked: bool) -> None:
         self.process = process
-        self.limit_bytes = limit_bytes
+        self.memory_size_mb = memory_size_mb
+        self.limit_bytes = memory_size_mb << 20
+        self.is_invoked = is_invoked
         self.pids: list[int] = []
         self.samples = 0
 
@@ -24,8 +27,9 @@ class MemoryWatch:
         self._watched: dict[RuntimeProcess, _Watched] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def watch(self, process: RuntimeProcess, limit_bytes: int) -> None:
-        self._watched[process] = _Watched(process, limit_bytes)
+    def watch(self, process: RuntimeProcess, memory_size_mb: int, *, is_invoked: bool = False) -> None:
+        """is_invoked: it runs an invocation, with its part of the CPU; to initialise, it has all of it."""
+        self._watched[process] = _Watched(process, memory_size_mb, is_invoked)
         if LINUX and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(MEMORY_SAMPLE_S, self._sample)
 
@@ -46,6 +50,8 @@ class MemoryWatch:
         if watched.samples % PROCESS_SAMPLE_EVERY == 0:
             watched.pids = descendants(process.pid.result(), PROCESSES)
         watched.samples += 1
+        if watched.is_invoked and watched.samples > SHARE_CPU_AFTER:
+            process.share_cpu(watched.memory_size_mb)
         held = sum(map(resident_bytes, watched.pids))
         process.peak_bytes = max(process.peak_bytes, held)
         if held > watched.limit_bytes or len(watched.pids) > PROCESSES:

@@ -17,11 +17,13 @@ from noria.errors import AwsError
 from noria.services.lambda_ import errors
 from noria.services.lambda_.builder import Builder
 from noria.services.lambda_.code_files import remove_tree
-from noria.services.lambda_.environment import Environment, EnvironmentEnded, InitializationType
+from noria.services.lambda_.environment import Environment, EnvironmentEnded
 from noria.services.lambda_.fleet import Fleet, Key, Provisioned
 from noria.services.lambda_.invocation import Failure, Outcome, Work
 from noria.services.lambda_.limits import ACCOUNT_CONCURRENCY, IDLE_EXPIRY_S, MACHINE_ENVIRONMENTS
 from noria.services.lambda_.models import Function
+from noria.services.lambda_.prepared import Prepared
+from noria.services.lambda_.site import InitializationType
 
 MEMORY_PER_ENVIRONMENT_BYTES = 64 << 20
 FILES_PER_ENVIRONMENT = 6  # a pipe, a listener, a connection, and its caller's; the rest is room
@@ -52,6 +54,7 @@ class Pool:
         self._running = 0
         self._environments = 0
         self._machine_environments = machine_environments()
+        self._prepared = Prepared(builder, self._ended)
         self._endings: set[asyncio.Task[None]] = set()
         self._provisioning: set[asyncio.Task[None]] = set()
         self._sweep: Timer | None = None
@@ -138,7 +141,11 @@ class Pool:
             raise errors.too_many_requests()
         self._environments += 1
         try:
-            environment = await self._builder.build(function, initialization)
+            environment = None
+            if initialization == "on-demand":
+                environment = await self._prepared.take((function.arn, function.build_id))
+            if environment is None:
+                environment = await self._builder.build(function, initialization)
         except BaseException:
             self._environments -= 1
             raise
@@ -201,7 +208,7 @@ class Pool:
         task.add_done_callback(self._endings.discard)
 
     async def _ended(self, environment: Environment) -> None:
-        await environment.end()
+        await environment.shut_down()
         await environment.log.close()
         if environment.site.scratch is not None and not environment.is_restored:
             await asyncio.to_thread(shutil.rmtree, environment.site.scratch, ignore_errors=True)
@@ -247,6 +254,7 @@ class Pool:
     async def retire(self, function: Function) -> None:
         """No invocation uses this build's environments any more; return once the running ones are through."""
         key = (function.arn, function.build_id)
+        await self._prepared.end(key)
         self._builder.forget(key)
         fleet = self._fleets.pop(key, None)
         if fleet is not None:
@@ -257,6 +265,13 @@ class Pool:
             await fleet.emptied.wait()
         await self._builder.snapshots.end(key)
 
+    def prepare(self, function: Function) -> None:
+        """Have a sandbox wait for its first invocation."""
+        self._prepared.start(function)
+
+    async def forget_prepared(self, function: Function) -> None:
+        await self._prepared.end((function.arn, function.build_id))
+
     async def take_snapshot(self, function: Function) -> str:
         """Have the version's snapshot ready; why there is none, if so. Raises what the machine refuses."""
         taken = await self._builder.snapshots.get(function)
@@ -265,6 +280,7 @@ class Pool:
     async def stop(self, grace_s: float) -> None:
         """Let running invocations finish for that long, then end every environment; logs are written."""
         self._stopping = True
+        await self._prepared.close()
         if self._sweep is not None:
             self._sweep.cancel()
         try:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from noria.services.lambda_.cpu_share import limit_cpu
 from noria.services.lambda_.fork_server import ForkServer
 from noria.services.lambda_.limits import FREEZE_DELAY_S, PROCESSES, RESPONSE_BYTES
+from noria.services.lambda_.models import Function
 from noria.services.lambda_.output import FunctionLog, OutputPipe
 from noria.services.lambda_.processes import (
     continue_processes,
@@ -54,6 +59,8 @@ class RuntimeProcess:
         self._freezing: asyncio.TimerHandle | None = None
         self._frozen: list[int] = []
         self.out_of_memory = False
+        self.wants_shutdown = False
+        self._shares_cpu = False
         self.peak_bytes = 0
 
     async def start(self, spec_at: Callable[[str], dict[str, Any]], *more_fds: int) -> None:
@@ -82,6 +89,15 @@ class RuntimeProcess:
     def api_address(self) -> str:
         host, port = self._api.address
         return f"{host}:{port}"
+
+    def describe(self, function: Function) -> None:
+        """To extensions that register."""
+        described = {
+            "functionName": function.name,
+            "functionVersion": function.version,
+            "handler": function.handler,
+        }
+        self._api.description = msgspec.json.encode(described)
 
     def serve_credentials(self, credentials: Credentials) -> None:
         """To what comes of it, at its Runtime API."""
@@ -142,6 +158,19 @@ class RuntimeProcess:
             self.peak_bytes = max(self.peak_bytes, peak_resident_bytes(self._measured_pid))
         return self.peak_bytes
 
+    def share_cpu(self, memory_size_mb: int) -> None:
+        """From here on it has its part of the processors only."""
+        if not self._shares_cpu:
+            self._shares_cpu = True
+            limit_cpu(self.pid.result(), memory_size_mb)
+
+    def terminate(self) -> None:
+        """Tell it, if it wants to know, that it will be killed."""
+        if self.is_alive and self.wants_shutdown:
+            self._thaw()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(runtime_process(self.pid.result()), signal.SIGTERM)
+
     def kill(self) -> None:
         """With all that came of it."""
         if self.is_alive and self.pid.done():
@@ -173,6 +202,9 @@ class RuntimeProcess:
     def init_failed(self, body: bytes, error_type: str) -> None:
         if not self.initialised.done():
             self.initialised.set_result(Answer(body[:RESPONSE_BYTES], True))
+
+    def registered(self) -> None:
+        self.wants_shutdown = True
 
     # What the template tells
 

@@ -6,7 +6,8 @@ import contextlib
 import os
 import signal
 import sys
-from pathlib import Path
+
+from noria.services.lambda_.socket_owner import socket_inode
 
 LINUX = sys.platform == "linux"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -93,7 +94,7 @@ def peak_resident_bytes(pid: int) -> int:
 def owns_connection(pid: int, peer: tuple[str, int], server: tuple[str, int], limit: int) -> bool:
     """Whether the client's end (`peer`) of a connection to `server` belongs to `pid` or what came of it.
 
-    The kernel's table of connections names the socket; the processes' descriptors say who holds it.
+    The kernel names the socket; the processes' descriptors say who holds it.
     """
     return _is_held(descendants(pid, limit), peer, server)
 
@@ -104,27 +105,11 @@ def belongs_to_child(pid: int, peer: tuple[str, int], server: tuple[str, int]) -
 
 
 def _is_held(pids: list[int], peer: tuple[str, int], server: tuple[str, int]) -> bool:
-    inode = _socket_inode(peer, server)
+    inode = socket_inode(peer, server)
     if inode is None:
         return False
     wanted = f"socket:[{inode}]"
     return any(_holds(pid, wanted) for pid in pids)
-
-
-def _socket_inode(local: tuple[str, int], remote: tuple[str, int]) -> str | None:
-    needle = f": {_hex(local)} {_hex(remote)} ".encode()
-    table = Path("/proc/net/tcp").read_bytes()
-    at = table.find(needle)
-    if at < 0:
-        return None
-    fields = table[at : table.find(b"\n", at)].split()
-    return fields[9].decode()
-
-
-def _hex(address: tuple[str, int]) -> str:
-    """As the table has it: the address as the machine's own 32-bit number."""
-    octets = bytes(map(int, address[0].split(".")))
-    return f"{int.from_bytes(octets, sys.byteorder):08X}:{address[1]:04X}"
 
 
 def _holds(pid: int, link: str) -> bool:

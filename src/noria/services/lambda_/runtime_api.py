@@ -12,6 +12,7 @@ import asyncio
 import base64
 import logging
 import secrets
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, cast
 
@@ -30,6 +31,7 @@ LARGEST_BODY_BYTES = RESPONSE_BYTES + 1  # what is longer is cut: it is refused 
 LARGEST_HEADER_BYTES = 1 << 20  # awslambdaric sends its X-Ray cause in one
 CONNECTIONS = 16  # of an environment at a time
 ACCEPTED = b'{"status":"OK"}\n'
+EXTENSION = b"/2020-01-01/extension/"
 CREDENTIALS = "/2021-04-23/credentials"  # as AWS_CONTAINER_CREDENTIALS_FULL_URI has it on AWS
 
 Credentials = Callable[[], Awaitable[bytes]]
@@ -56,15 +58,19 @@ class Runtime(Protocol):
 
     def init_failed(self, body: bytes, error_type: str) -> None: ...
 
+    def registered(self) -> None:
+        """It has an extension within itself, which makes its shutdown one that it is told of."""
+
 
 class RuntimeApi:
     """The listener of one environment."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._server: asyncio.Server
+        self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self.credentials: Credentials | None = None
+        self.description = b"{}"  # of the function, for extensions
         self.address = ("", 0)
 
     async def start(self) -> str:
@@ -79,7 +85,8 @@ class RuntimeApi:
         return _Connection(self, self._runtime)
 
     def close(self) -> None:
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         for connection in list(self._connections):
             connection.abort()
 
@@ -104,6 +111,18 @@ class RuntimeApi:
 def _loopback_address() -> str:
     """One of 16 million; all of 127/8 is this machine on Linux."""
     return f"127.{secrets.randbelow(255) + 1}.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
+
+
+def _events(body: bytes | bytearray) -> list[str] | None:
+    """That an extension registers for; None where the request is none."""
+    try:
+        return msgspec.json.decode(body, type=_Registration).events
+    except msgspec.MsgspecError:
+        return None
+
+
+class _Registration(msgspec.Struct):
+    events: list[str] = []
 
 
 class _Connection(asyncio.Protocol):
@@ -210,10 +229,29 @@ class _Connection(asyncio.Protocol):
         elif method == b"POST" and url in {PREFIX + b"init/error", PREFIX + b"restore/error"}:
             self._runtime.init_failed(bytes(self._body), self._error_type)
             self._send(b"202 Accepted", ACCEPTED)
+        elif url.startswith(EXTENSION):
+            self._extension(method + b" " + url.removeprefix(EXTENSION))
         elif method == b"POST" and url.startswith(PREFIX + b"invocation/"):
             self._invocation(url.removeprefix(PREFIX + b"invocation/").decode("latin-1"))
         else:
             self._send(b"404 Not Found", b'{"errorMessage":"no such path","errorType":"InvalidRequest"}')
+
+    def _extension(self, request: bytes) -> None:
+        """Of the Extensions API, what a runtime uses to be told of its shutdown, by SIGTERM.
+
+        It registers itself, without events, and waits for one.
+        """
+        if request == b"GET event/next":
+            return  # there is none
+        if request != b"POST register":
+            self._send(b"404 Not Found", b'{"errorMessage":"no such path","errorType":"InvalidRequest"}')
+        elif (events := _events(self._body)) is None or events:
+            text = b"Noria has no events for extensions; they may register within the runtime, without any"
+            self._send(b"403 Forbidden", b'{"errorMessage":"%b","errorType":"Extension.NotSupported"}' % text)
+        else:
+            self._runtime.registered()
+            identifier = f"Lambda-Extension-Identifier: {uuid.uuid4()}\r\n".encode()
+            self._send(b"200 OK", self._api.description, identifier)
 
     def _invocation(self, path: str) -> None:
         request_id, _, what = path.partition("/")

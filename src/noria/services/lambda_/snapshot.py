@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from noria.services.lambda_ import errors, invocation
-from noria.services.lambda_.environment import MIB, Site, process_spec, within
+from noria.services.lambda_.environment import within
 from noria.services.lambda_.fork_server import KILLED, ForkServer
 from noria.services.lambda_.invocation import Failure
 from noria.services.lambda_.limits import INIT_TIMEOUT_S, PROCESSES
@@ -31,6 +31,7 @@ from noria.services.lambda_.process import RuntimeProcess
 from noria.services.lambda_.processes import children, descendants, number_within, runtime_process
 from noria.services.lambda_.runtime_api import Credentials
 from noria.services.lambda_.sandbox import orphans
+from noria.services.lambda_.site import Site, process_spec
 from noria.services.lambda_.template import Template
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Snapshot(ForkServer):
                 self._disconnect()
                 raise
         self._process.ended.add_done_callback(lambda _: self._lost())
-        self._memory.watch(self._process, self.site.function.memory_size_mb * MIB)
+        self._memory.watch(self._process, self.site.function.memory_size_mb)
         ready = asyncio.ensure_future(self._ready.wait())
         initialised: list[asyncio.Future[Any]] = [ready, self._process.initialised]
         try:
@@ -103,7 +104,7 @@ class Snapshot(ForkServer):
 
     def _spec(self, address: str) -> dict[str, Any]:
         spec = process_spec(msgspec.structs.replace(self.site, snapshot_api=address), address)
-        return {**spec, "is_snapshot": True, "processes": ENVIRONMENTS * PROCESSES}
+        return {**spec, "control": "snapshot", "processes": ENVIRONMENTS * PROCESSES}
 
     def _failure(self) -> Failure | None:
         function, process = self.site.function, self._process

@@ -4,7 +4,8 @@ A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, of
 ``python -S template_process.py FD LIBRARIES MODE HOME``. MODE: of isolation, see `sandbox.confine`. HOME: the
 prefix of another interpreter, which environments execute; "" where this one goes on in them. FD: a stream
 socket to the server; each message is a line of JSON. To here: ``{"fork": {…}, "id": n}`` with the write end
-of the output pipe and, for a snapshot, its own socket to the server, and ``{"kill": pid}``. From here:
+of the output pipe and, where ``control`` is not "", what a snapshot or an environment that waits is told
+by, and ``{"kill": pid}``. From here:
 ``{"ready": true}`` at first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and,
 once nothing is left of an environment, ``{"exit": pid, "status": wait status}``.
 
@@ -92,7 +93,7 @@ class Forker:
 
     def fork(self, spec: dict[str, Any], number: int) -> dict[str, Any] | None:
         """The child's spec in the child, None here."""
-        fds = [self.fds.pop(0) for _ in range(2 if spec["is_snapshot"] else 1)]
+        fds = [self.fds.pop(0) for _ in range(2 if spec["control"] else 1)]
         try:
             pid = self.clone()
         except OSError as error:
@@ -204,7 +205,7 @@ class Template(Forker):
         if self.self_fd >= 0 and select.select([self.self_fd], [], [], 0)[0]:
             os._exit(1)  # the template died before that
         last = LOG_FD
-        if spec["is_snapshot"]:
+        if spec["control"]:
             last = CONTROL_FD
             os.dup2(fds[0], CONTROL_FD, inheritable=False)
         os.closerange(last + 1, 1024)  # the template's few
@@ -263,6 +264,7 @@ def start(spec: dict[str, Any], in_namespaces: bool) -> None:
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(LOG_FD)
     os.chdir(task_root)
     if spec["programs"]:
+        wait_to_go(spec["control"])
         execute(spec["programs"])
     layers = f"{spec['layers']}/python"
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -302,7 +304,15 @@ def preload(libraries: str) -> None:
     del sys.modules["runtime_client"]
 
 
-def handle_invocations(is_snapshot: bool) -> None:
+def wait_to_go(control: str) -> None:
+    """Where that is wanted, until the first invocation comes."""
+    if control == "go":
+        if not os.read(CONTROL_FD, 1):
+            os._exit(1)
+        os.close(CONTROL_FD)
+
+
+def handle_invocations(control: str) -> None:
     """From here on as AWS's own bootstrap does it, which asks to be restored once a snapshot can be taken."""
     import awslambdaric.bootstrap
     import awslambdaric.lambda_runtime_client as client_module
@@ -310,10 +320,11 @@ def handle_invocations(is_snapshot: bool) -> None:
 
     if "AWS_LAMBDA_LOG_FORMAT" in os.environ:  # which it reads when it is imported
         importlib.reload(awslambdaric.bootstrap)
-    if is_snapshot:
+    if control == "snapshot":
         client_module.BaseLambdaRuntimeClient.restore_next = restored
     else:
         load_client()
+    wait_to_go(control)
     main(sys.argv)
 
 
@@ -337,7 +348,27 @@ def restored(client: Any) -> None:
     load_client()
 
 
+def guard() -> None:
+    """Leave a process behind that ends what this one leaves, where that is killed together with the server.
+
+    In namespaces, the kernel does so.
+    """
+    kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    template = os.fork()
+    if template == 0:
+        kernel.process_control(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        return
+    os.closerange(0, 1024)
+    ended = 0
+    while ended != template:
+        ended, _ = os.waitpid(-1, 0)
+    orphans.sweep(lambda pid: True)
+    os._exit(0)
+
+
 def main(control_fd: int, libraries: str, mode: str, home: str) -> None:
+    if mode != confine.NAMESPACES and kernel.LINUX:
+        guard()
     kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
     template = Template(socket.socket(fileno=control_fd), mode, libraries, home)
     if not home:
@@ -346,7 +377,7 @@ def main(control_fd: int, libraries: str, mode: str, home: str) -> None:
     gc.freeze()
     spec = template.run()
     start(spec, in_namespaces=template.root is not None)
-    handle_invocations(spec["is_snapshot"])
+    handle_invocations(spec["control"])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from noria.auth.authorize import Action, Denial, Params
 from noria.auth.conditions import request_tags
 from noria.context import RequestContext
@@ -27,6 +29,10 @@ def _arn(ctx: RequestContext, params: Params) -> str:
     return str(params.get("resource_arn") or "")
 
 
+def _unmasking(params: Params) -> Sequence[str]:
+    return ("logs:Unmask",) if params.get("unmask") else ()
+
+
 ACTIONS: dict[str, Action] = (
     {
         name: Action(f"logs:{name}", _resource)
@@ -39,8 +45,6 @@ ACTIONS: dict[str, Action] = (
             "DeleteSubscriptionFilter",
             "DescribeLogStreams",
             "DescribeSubscriptionFilters",
-            "FilterLogEvents",
-            "GetLogEvents",
             "ListTagsLogGroup",
             "PutLogEvents",
             "PutLogGroupDeletionProtection",
@@ -55,6 +59,9 @@ ACTIONS: dict[str, Action] = (
             lambda ctx, params: request_tags(params.get("tags")),
             also=lambda params: ("logs:TagResource",) if params.get("tags") else (),
         ),
+        "FilterLogEvents": Action("logs:FilterLogEvents", _resource, also=_unmasking),
+        "GetLogEvents": Action("logs:GetLogEvents", _resource, also=_unmasking),
+        "GetLogRecord": Action("logs:GetLogRecord", lambda ctx, params: "*", also=_unmasking),
         "DescribeLogGroups": Action("logs:DescribeLogGroups", _no_group),
         "DescribeMetricFilters": Action("logs:DescribeMetricFilters", _resource),
         "ListLogGroups": Action("logs:ListLogGroups", _no_group),
@@ -84,7 +91,6 @@ ACTIONS: dict[str, Action] = (
         for name in (
             "DeleteResourcePolicy",
             "DescribeResourcePolicies",
-            "GetLogRecord",
             "PutResourcePolicy",
             "TestMetricFilter",
         )

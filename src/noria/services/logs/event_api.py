@@ -53,10 +53,12 @@ class EventOperations(LogsCore):
         next_token: str | None = None,
         limit: int = limits.DEFAULT_PAGE_EVENTS,
         start_from_head: bool = False,
+        unmask: bool = False,
     ) -> dict[str, Any]:
         """A page in the order of time. At either end the token comes back as it was, to be tried again later.
 
-        end_time is exclusive, unlike FilterLogEvents'. limit and 1 MB bound the page.
+        end_time is exclusive, unlike FilterLogEvents'. limit and 1 MB bound the page. unmask: nothing is
+        masked here, so that it only asks for the permission.
         """
         group = await self._group(ctx, log_group_name, log_group_identifier)
         stream = await self._stream(group, log_stream_name)
@@ -99,10 +101,11 @@ class EventOperations(LogsCore):
         limit: int = limits.DEFAULT_PAGE_EVENTS,
         start_from_head: bool = True,
         interleaved: bool = True,
+        unmask: bool = False,
     ) -> dict[str, Any]:
         """A page of all streams, by time. A page may be empty and have a token: it looked through its share.
 
-        end_time is inclusive. interleaved: AWS ignores it and always interleaves.
+        end_time is inclusive. interleaved: AWS ignores it and always interleaves. unmask: as GetLogEvents'.
         """
         if log_stream_names is not None and log_stream_name_prefix is not None:
             raise errors.invalid_parameter(

@@ -64,10 +64,13 @@ class GroupOperations(LogsCore):
         log_group_name_pattern: str = "",
         log_group_identifiers: Sequence[str] | None = None,
         log_group_class: str = CLASS,
+        include_linked_accounts: bool = False,
         next_token: str | None = None,
         limit: int = limits.DEFAULT_LIST,
     ) -> dict[str, Any]:
         """With a pattern AWS leaves the stored bytes out."""
+        if include_linked_accounts:
+            raise not_implemented("DescribeLogGroups' includeLinkedAccounts true")
         if log_group_name_prefix and log_group_name_pattern:
             raise errors.invalid_parameter(
                 "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
@@ -112,10 +115,13 @@ class GroupOperations(LogsCore):
         log_group_name_pattern: str = "",
         log_group_class: str = CLASS,
         log_group_tags: Sequence[Mapping[str, Any]] | None = None,
+        include_linked_accounts: bool = False,
         next_token: str | None = None,
         limit: int = limits.DEFAULT_LIST,
     ) -> dict[str, Any]:
         """log_group_name_pattern: ``^/aws/lambda|discovery``, any of the parts, ``^`` at the beginning."""
+        if include_linked_accounts:
+            raise not_implemented("ListLogGroups' includeLinkedAccounts true")
         after = models.parse_list_token(next_token).name if next_token else ""
         parts = [part for part in log_group_name_pattern.split("|") if part]
         page: list[LogGroup] = []

@@ -21,7 +21,7 @@ class RecordOperations(LogsCore):
     async def get_log_record(
         self, ctx: RequestContext, *, log_record_pointer: str, unmask: bool = False
     ) -> dict[str, Any]:
-        """unmask: nothing is masked."""
+        """unmask: as GetLogEvents'."""
         group_id, (time_ms, seq) = models.parse_record_pointer(log_record_pointer)
         place = await self._log_events.place(group_id)
         if place is None or place[:2] != (ctx.account, ctx.region):

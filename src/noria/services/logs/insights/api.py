@@ -10,7 +10,7 @@ from noria.context import RequestContext
 from noria.errors import AwsError, not_implemented
 from noria.services.logs import errors, models
 from noria.services.logs.insights.definitions_api import DefinitionOperations
-from noria.services.logs.insights.fields import Event, Fields, Source, discovered
+from noria.services.logs.insights.fields import Fields, Row, Source, discovered
 from noria.services.logs.insights.job import Job
 from noria.services.logs.insights.limits import MAX_DESCRIBED, MAX_GROUPS, MAX_PAGE
 from noria.services.logs.insights.parser import parse
@@ -182,7 +182,7 @@ class InsightsApi(DefinitionOperations):
         fields = Fields([Source(group.id, ctx.account, name)])
         counts: dict[str, int] = dict.fromkeys(ALWAYS, len(page.events)) if page.events else {}
         for event in page.events:
-            for field in discovered(fields.document(Event(*event, 0)) or {}):
+            for field in discovered(fields.document(Row(*event, 0)) or {}):
                 counts[field] = counts.get(field, 0) + 1
         listed = sorted(counts.items(), key=lambda counted: (-counted[1], counted[0]))
         return {

@@ -20,17 +20,6 @@ LAMBDA_GROUPS = "/aws/lambda/"  # embedded JSON and the fields of REPORT lines a
 MAX_FIELDS = 200  # found in an event, says AWS
 
 
-class Event(NamedTuple):
-    """One event. source: which of the query's groups it is in."""
-
-    time_ms: int
-    seq: int
-    stream: str
-    message: str
-    ingested_ms: int
-    source: int
-
-
 class Source(NamedTuple):
     """A log group that is queried."""
 
@@ -43,18 +32,43 @@ UNREAD = object()
 
 
 class Row:
-    """An event, or a group of ``stats`` (event None), on its way through a query.
+    """An event, or a group of ``stats``, on its way through a query. A million are made for some.
 
-    values: what the query computed, by number. key: what it is sorted by.
+    source: which of the query's groups the event is in. values: what the query computed, by number.
+    document: the event's JSON, once it was asked for. key: what the row is sorted by.
     """
 
-    __slots__ = ("document", "event", "key", "values")
+    __slots__ = (
+        "document",
+        "ingested_ms",
+        "key",
+        "message",
+        "seq",
+        "source",
+        "stream",
+        "time_ms",
+        "values",
+    )
 
-    def __init__(self, event: Event | None, values: dict[int, Any]) -> None:
-        self.event = event
-        self.values = values
+    def __init__(
+        self, time_ms: int, seq: int, stream: str, message: str, ingested_ms: int, source: int
+    ) -> None:
+        self.time_ms = time_ms
+        self.seq = seq
+        self.stream = stream
+        self.message = message
+        self.ingested_ms = ingested_ms
+        self.source = source
+        self.values: dict[int, Any] = {}
         self.document: Any = UNREAD
         self.key: Any = None
+
+    @staticmethod
+    def of_group(values: dict[int, Any]) -> Row:
+        """It has no fields of events: nobody asks for them after ``stats``."""
+        row = Row(0, 0, "", "", 0, 0)
+        row.values = values
+        return row
 
 
 Getter = Callable[[Row], Any]
@@ -100,12 +114,12 @@ class Fields:
         logs = [f"{source.account}:{source.name}" for source in self._sources]
         ids = [source.group_id for source in self._sources]
         return {
-            "@timestamp": lambda row: Timestamp(row.event.time_ms),
-            "@message": lambda row: row.event.message,
-            "@ingestionTime": lambda row: Timestamp(row.event.ingested_ms),
-            "@logStream": lambda row: row.event.stream,
-            "@log": lambda row: logs[row.event.source],
-            "@ptr": lambda row: pointer(row, ids),
+            "@timestamp": lambda row: Timestamp(row.time_ms),
+            "@message": lambda row: row.message,
+            "@ingestionTime": lambda row: Timestamp(row.ingested_ms),
+            "@logStream": lambda row: row.stream,
+            "@log": lambda row: logs[row.source],
+            "@ptr": lambda row: record_pointer(ids[row.source], Position(row.time_ms, row.seq)),
             "@type": self._of_lambda(_type),
             "@requestId": self._of_lambda(_found(_REQUEST_ID)),
         }
@@ -114,8 +128,7 @@ class Fields:
         is_lambda = self._is_lambda
 
         def get(row: Row) -> Any:
-            event = row.event
-            return find(event.message) if event is not None and is_lambda[event.source] else None
+            return find(row.message) if is_lambda[row.source] else None
 
         return get
 
@@ -125,7 +138,7 @@ class Fields:
         def get(row: Row) -> Any:
             document = row.document
             if document is UNREAD:
-                document = row.document = self.document(row.event)  # type: ignore[arg-type]
+                document = row.document = self.document(row)
             if document is None:
                 return None
             found = document.get(name)
@@ -133,11 +146,11 @@ class Fields:
 
         return get
 
-    def document(self, event: Event) -> dict[str, Any] | None:
+    def document(self, row: Row) -> dict[str, Any] | None:
         """The event's JSON object; in Lambda's logs the first one that is embedded in the text."""
-        message = event.message
+        message = row.message
         at = message.find("{")
-        embeds = self._is_lambda[event.source]
+        embeds = self._is_lambda[row.source]
         if at < 0 or (at and not embeds and not message[:at].isspace()):
             return None
         try:
@@ -165,13 +178,6 @@ def discovered(document: dict[str, Any]) -> dict[str, Any]:
         else:
             found[f"@{name}" if name.startswith("@") else name] = value
     return found
-
-
-def pointer(row: Row, group_ids: list[int]) -> str | None:
-    event = row.event
-    if event is None:
-        return None
-    return record_pointer(group_ids[event.source], Position(event.time_ms, event.seq))
 
 
 def _walk(document: Any, path: list[str]) -> Any:

@@ -49,9 +49,8 @@ class Grouping:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = (key, [make() for make in self._makes])
-        time_ms = row.event.time_ms if row.event is not None else 0
         for aggregate, get in zip(group[1], self._inputs, strict=True):
-            aggregate.add(None if get is None else get(row), time_ms)
+            aggregate.add(None if get is None else get(row), row.time_ms)
 
     def rows(self) -> list[Row]:
         if not self._groups and not self._by:  # nothing to count is counted, too
@@ -62,7 +61,7 @@ class Grouping:
             values |= {
                 slot: aggregate.result() for slot, aggregate in zip(self._slots, aggregates, strict=True)
             }
-            row = Row(None, values)
+            row = Row.of_group(values)
             for compute in self._computed:
                 compute(row)
             found.append(row)

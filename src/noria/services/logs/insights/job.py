@@ -57,7 +57,7 @@ class Failed(msgspec.Struct, tag=True):
 
 
 Report = Progress | Done | Failed
-Events = list[tuple[int, int, str, str, int, int]]  # as `fields.Event` has them; none: there are no more
+Events = list[tuple[int, int, str, str, int, int]]  # as `fields.Row` takes them; none: there are no more
 
 encode = msgspec.msgpack.Encoder().encode
 decode_job = msgspec.msgpack.Decoder(Job).decode

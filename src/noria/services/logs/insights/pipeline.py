@@ -1,4 +1,4 @@
-"""A compiled query: events go in, newest first, one by one; rows of (name, value) come out."""
+"""A compiled query: events go in, one by one; rows of (name, value) come out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from noria.services.logs.insights.compiler import Scope, compile_expression
-from noria.services.logs.insights.fields import Event, Fields, Getter, Row, Source
+from noria.services.logs.insights.fields import Fields, Getter, Row, Source
 from noria.services.logs.insights.grouping import Grouping
 from noria.services.logs.insights.limits import DEFAULT_RESULTS
 from noria.services.logs.insights.syntax import (
@@ -91,6 +91,11 @@ class Kept:
         return True
 
 
+def _by_time(row: Row) -> bool:
+    row.key = (-row.time_ms, -row.seq)
+    return True
+
+
 class Stage:
     """Commands up to where all rows are needed before any goes on."""
 
@@ -111,9 +116,18 @@ class Pipeline:
     """`add` every event, unless `is_enough`; then ask for the `results`."""
 
     def __init__(
-        self, commands: list[Command], sources: list[Source], now_ms: int, limit: int | None
+        self,
+        commands: list[Command],
+        sources: list[Source],
+        now_ms: int,
+        limit: int | None,
+        *,
+        in_order: bool = True,
     ) -> None:
-        """limit: the request's own, None for AWS's default. Raises what compiling does."""
+        """limit: the request's own, None for AWS's default. in_order: whether the newest events come first.
+
+        Raises what compiling does.
+        """
         self.matched = 0
         self._commands = commands
         self._scope = Scope(Fields(sources), now_ms)
@@ -121,15 +135,15 @@ class Pipeline:
         self._columns: list[tuple[str, Getter]] = []
         self._displayed: list[tuple[str, Getter]] | None = None
         self._stages: list[Stage] = []
-        self._build(limit or DEFAULT_RESULTS)
+        self._build(limit or DEFAULT_RESULTS, in_order)
 
     @property
     def is_enough(self) -> bool:
         sink = self._stages[0].sink
         return isinstance(sink, Kept) and sink.is_enough
 
-    def add(self, event: Event) -> None:
-        self.matched += self._stages[0].add(Row(event, {}))
+    def add(self, row: Row) -> None:
+        self.matched += self._stages[0].add(row)
 
     def results(self) -> Iterable[list[tuple[str, str]]]:
         """Rows of (name, value), without the fields that a row has not."""
@@ -157,7 +171,7 @@ class Pipeline:
 
     # From commands to stages
 
-    def _build(self, limit: int) -> None:
+    def _build(self, limit: int, in_order: bool) -> None:
         stage = Stage()
         ordered = False
         count: int | None = None
@@ -166,7 +180,10 @@ class Pipeline:
 
         def close() -> None:
             """End the stage with what is kept of it."""
-            stage.sink = Kept(limit if count is None else count, ordered, distinct, takes_any)
+            by_time = not (ordered or in_order or self._stages)
+            if by_time:
+                stage.steps.append(_by_time)
+            stage.sink = Kept(limit if count is None else count, ordered or by_time, distinct, takes_any)
             self._stages.append(stage)
 
         for command in self._commands:

@@ -11,12 +11,12 @@ import resource
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from noria.services.logs.insights.fields import Event
+from noria.services.logs.insights.fields import Row
 from noria.services.logs.insights.job import (
     Done,
     Failed,
@@ -62,22 +62,23 @@ def _send(sink: BinaryIO, report: Report) -> None:
     sink.flush()
 
 
-def run(job: Job, source: BinaryIO, send: partial[None]) -> Report:
-    pipeline = Pipeline(parse(job.query), job.sources, job.now_ms, job.limit)
-    statistics = Statistics()
+def run(job: Job, source: BinaryIO, send: Callable[[Report], None]) -> Report:
+    pipeline = Pipeline(parse(job.query), job.sources, job.now_ms, job.limit, in_order=bool(job.path))
+    add = pipeline.add
+    scanned = scanned_bytes = 0
     next_s = time.monotonic() + PROGRESS_S
-    for event in _events(job, source):
-        statistics.scanned += 1
-        message = event.message
-        statistics.scanned_bytes += len(message) if message.isascii() else len(message.encode())
-        pipeline.add(event)
-        if not statistics.scanned % LOOK_EVERY and time.monotonic() > next_s:
-            statistics.matched = pipeline.matched
-            send(Progress(statistics))
-            next_s = time.monotonic() + PROGRESS_S
-        if pipeline.is_enough:
-            break
-    statistics.matched = pipeline.matched
+    for row in _rows(job, source):
+        message = row.message
+        scanned += 1
+        scanned_bytes += len(message) if message.isascii() else len(message.encode())
+        add(row)
+        if not scanned % LOOK_EVERY:
+            if pipeline.is_enough:
+                break
+            if time.monotonic() > next_s:
+                send(Progress(Statistics(pipeline.matched, scanned, scanned_bytes)))
+                next_s = time.monotonic() + PROGRESS_S
+    statistics = Statistics(pipeline.matched, scanned, scanned_bytes)
     send(Progress(statistics))
     rows, is_cut = _bounded(pipeline.results())
     return Done(statistics, rows, is_cut)
@@ -94,26 +95,26 @@ def _bounded(results: Iterable[list[tuple[str, str]]]) -> tuple[list[list[tuple[
     return rows, False
 
 
-def _events(job: Job, source: BinaryIO) -> Iterator[Event]:
+def _rows(job: Job, source: BinaryIO) -> Iterator[Row]:
     """Newest first, of all groups."""
     if not job.path:
         return _sent(source)
     groups = [_scanned(job, number) for number in range(len(job.sources))]
     if len(groups) == 1:
         return groups[0]
-    return heapq.merge(*groups, key=lambda event: (event.time_ms, event.seq), reverse=True)
+    return heapq.merge(*groups, key=lambda row: (row.time_ms, row.seq), reverse=True)
 
 
-def _scanned(job: Job, number: int) -> Iterator[Event]:
-    before = Position(job.end_ms + 1, 0)
-    for event in newest_first(Path(job.path), job.sources[number].group_id, job.since_ms[number], before):
-        yield Event(*event, number)
+def _scanned(job: Job, number: int) -> Iterator[Row]:
+    group_id, since_ms = job.sources[number].group_id, job.since_ms[number]
+    for event in newest_first(Path(job.path), group_id, since_ms, Position(job.end_ms + 1, 0)):
+        yield Row(*event, number)
 
 
-def _sent(source: BinaryIO) -> Iterator[Event]:
+def _sent(source: BinaryIO) -> Iterator[Row]:
     while events := decode_events(read_frame(source)):
         for event in events:
-            yield Event(*event)
+            yield Row(*event)
 
 
 if __name__ == "__main__":
