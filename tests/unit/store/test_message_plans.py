@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 import pytest
 
@@ -47,11 +48,12 @@ STATEMENTS = {
 
 
 @pytest.fixture(scope="module")
-def db() -> sqlite3.Connection:
+def db() -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(":memory:")
     db.executescript(message_schema.SCHEMA)
     db.executescript(message_schema.GROUPS_SCHEMA)
-    return db
+    yield db
+    db.close()
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
