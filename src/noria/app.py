@@ -21,6 +21,8 @@ from noria.http.server import HttpServer
 from noria.http.types import Pending, Request, Response
 from noria.insight import Insight
 from noria.protocol.identify import Identifier
+from noria.scrape import PATH as METRICS_PATH
+from noria.scrape import Scrape
 from noria.services.cloudwatch import actions as cloudwatch_actions
 from noria.services.cloudwatch.api import CloudWatchApi
 from noria.services.cloudwatch.collector import Collector
@@ -240,10 +242,13 @@ class App:
         running invocations (which may still call the server), then long polls, then the server itself.
         """
         gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, readers, metrics = parts
+        scrape = Scrape(self._settings, gateway, metrics, self._clock)
 
         def route(request: Request) -> Response | Pending | Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
                 return answer
+            if request.path == METRICS_PATH:
+                return scrape.handle(request)
             return admin.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
         for keeper in (calls, denials):

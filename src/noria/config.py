@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     eventual_rules: as AWS, make clients wait where it needs time to spread a change: 60 s between two purges
         of a queue, and between deleting a queue and creating one of its name. Tests turn it off.
     isolation: of functions; auto is the strongest that the machine allows.
+    open_metrics: anybody may read `/metrics`, unsigned, who reaches the server.
     log_storage_mb: of all log events together, as CloudWatch Logs counts them; what is beyond it is erased,
         the oldest of the largest group first.
     """
@@ -55,5 +56,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     strict_runtimes: bool = False
     eventual_rules: bool = True
+    open_metrics: bool = False
     isolation: IsolationMode = "auto"
     log_storage_mb: int = DEFAULT_LOG_STORAGE_MB

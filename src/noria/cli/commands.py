@@ -122,6 +122,10 @@ def cli() -> None:
     "the name of a deleted one can be used again.",
 )  # fmt: skip
 @click.option(
+    "--open-metrics", envvar="NORIA_OPEN_METRICS", show_envvar=True, is_flag=True,
+    help="Let whoever reaches the server read /metrics (Prometheus) without a signature.",
+)  # fmt: skip
+@click.option(
     "--isolation", envvar="NORIA_ISOLATION", show_envvar=True,
     type=click.Choice(["auto", "namespaces", "landlock", "none"]), default="auto", show_default=True,
     help="What keeps functions from each other and from you. auto: the strongest that this machine allows.",
@@ -142,6 +146,7 @@ def up(
     log_level: str,
     strict_runtimes: bool,
     eventual_rules: bool,
+    open_metrics: bool,
     isolation: IsolationMode,
     log_storage_mb: int,
 ) -> None:
@@ -159,6 +164,7 @@ def up(
         log_level=log_level,
         strict_runtimes=strict_runtimes,
         eventual_rules=eventual_rules,
+        open_metrics=open_metrics,
         isolation=isolation,
         log_storage_mb=log_storage_mb,
     )
