@@ -19,6 +19,8 @@ MAX_EXTENDED_STATISTICS = 10
 MAX_POINTS = 1_440  # of a GetMetricStatistics answer
 MAX_QUERIES = 500  # of a GetMetricData request
 MAX_DATA_POINTS = 100_800  # of a page of GetMetricData
+MAX_EXPRESSION_CHARS = 2_048
+MAX_READ_POINTS = 1_000_000  # of all pages of a GetMetricData request; 100 MB while it is answered
 SHORT_PERIODS_S = (1, 5, 10, 20, 30)  # beside multiples of 60
 
 KEPT_MINUTES = 15 * 1_440  # of data by the minute (cloudwatch_concepts.html, "Metrics retention")
