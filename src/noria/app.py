@@ -141,7 +141,10 @@ class App:
         data_dir = DataDir(settings.data_dir)
         data_dir.claim()
         self._stack.callback(data_dir.release)
-        store = SqliteStore(None if settings.ephemeral else settings.data_dir / "noria.db")
+        store = SqliteStore(
+            None if settings.ephemeral else settings.data_dir / "noria.db",
+            relaxed=settings.durability == "relaxed",
+        )
         await store.start()
         self._stack.push_async_callback(store.close)
         try:

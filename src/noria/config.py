@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 AuthMode = Literal["enforce", "permissive"]
+Durability = Literal["full", "relaxed"]
 IsolationMode = Literal["auto", "namespaces", "landlock", "none"]
 
 DEFAULT_HOST = "127.0.0.1"  # loopback only: nobody else's machine reaches a server by default
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: holds everything that outlives the server; with `ephemeral` a temporary directory that
         the command line makes and removes.
     ephemeral: keep nothing: the store lives in memory and never syncs.
+    durability: full: what is acknowledged is on disk. relaxed: with the system, and on disk within a second.
     account: the 12-digit account of the root credentials.
     strict_runtimes: refuse a function whose exact interpreter is missing, instead of running the nearest.
     eventual_rules: as AWS, make clients wait where it needs time to spread a change: 60 s between two purges
@@ -50,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     ephemeral: bool = False
+    durability: Durability = "full"
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     auth: AuthMode = "enforce"

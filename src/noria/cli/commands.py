@@ -20,6 +20,7 @@ from noria.config import (
     DEFAULT_PORT,
     DEFAULT_REGION,
     AuthMode,
+    Durability,
     IsolationMode,
     Settings,
     default_data_dir,
@@ -94,6 +95,12 @@ def cli() -> None:
     help="Keep nothing: all in memory and a temporary directory, gone when the server stops.",
 )  # fmt: skip
 @click.option(
+    "--durability", envvar="NORIA_DURABILITY", show_envvar=True, type=click.Choice(["full", "relaxed"]),
+    default="full", show_default=True,
+    help="full: what is acknowledged is on disk. relaxed: it survives the server's death, and a power loss "
+    "from a second on.",
+)  # fmt: skip
+@click.option(
     "--account", envvar="NORIA_ACCOUNT", show_envvar=True, default=DEFAULT_ACCOUNT, show_default=True,
     callback=_account, help="Account of the root credentials.",
 )  # fmt: skip
@@ -140,6 +147,7 @@ def up(
     host: str,
     data_dir: Path,
     ephemeral: bool,
+    durability: Durability,
     account: str,
     region: str,
     auth: AuthMode,
@@ -158,6 +166,7 @@ def up(
         host=host,
         port=port,
         ephemeral=ephemeral,
+        durability=durability,
         account=account,
         region=region,
         auth=auth,

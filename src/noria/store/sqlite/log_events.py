@@ -249,7 +249,7 @@ class SqliteLogEvents:
             )
             return last_seq + 1
 
-        return await self._engine.write(change)
+        return await self._engine.write(change, grows=True)
 
     async def read(
         self,
