@@ -87,6 +87,14 @@ async def test_a_stream_is_described_as_aws_does(
     assert answer["rejectedLogEventsInfo"] is None
 
 
+async def test_a_batch_of_ten_thousand_events_is_put_in_its_order(
+    api: LogsApi, ctx: RequestContext, stream: dict[str, Any]
+) -> None:
+    texts = [str(number) for number in range(10_000)]
+    await put(api, ctx, stream, *[(NOW, text) for text in texts])
+    assert messages(await api.filter_log_events(ctx, log_group_name=GROUP)) == texts
+
+
 async def test_streams_are_listed_in_pages_by_name_and_by_last_event(
     api: LogsApi, ctx: RequestContext
 ) -> None:
