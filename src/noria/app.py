@@ -52,6 +52,7 @@ from noria.services.logs.tail import actions as tail_actions
 from noria.services.logs.tail.api import LiveTailApi
 from noria.services.sqs import actions as sqs_actions
 from noria.services.sqs.api import SqsApi
+from noria.services.sqs.policy_review import QueuePolicyReview
 from noria.services.sqs.resources import QueueResources
 from noria.services.sts import actions as sts_actions
 from noria.services.sts.api import StsApi
@@ -227,7 +228,7 @@ class App:
             functions.functions.environments,
             functions.development.folders.path,
             insight,
-            Review(store.records, authorizer.calls).warnings,
+            [Review(store.records, authorizer.calls).warnings, QueuePolicyReview(store.records).warnings],
             [*resets, store.records.delete_account],
             {
                 "use-folder": functions.development.use_folder,
