@@ -150,7 +150,7 @@ class QueueOperations(Core):
             await self._fifo.delay(queue.messages, queue.delay_s * 1000, ctx.now_ms)
             self._polls.changed((await self._queues.find(ctx, queue_url)).arn)
         if attributes.get("Policy"):
-            account, name = split_url(ctx, queue_url)
+            account, name = split_url(ctx.account, queue_url)
             log_findings(account, ctx.region, name, queue.policy)
 
     async def purge_queue(self, ctx: RequestContext, *, queue_url: str = "") -> None:
