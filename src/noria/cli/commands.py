@@ -35,7 +35,7 @@ PASS_THROUGH = {"ignore_unknown_options": True, "allow_interspersed_args": False
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _expanded(_ctx: click.Context, _parameter: click.Parameter, value: Path) -> Path:
+def expanded(_ctx: click.Context, _parameter: click.Parameter, value: Path) -> Path:
     return value.expanduser().absolute()
 
 
@@ -45,14 +45,10 @@ def _account(_ctx: click.Context, _parameter: click.Parameter, value: str | None
     return value
 
 
-def _region(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+def region_of(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", value, re.ASCII):
         raise click.BadParameter(f"{value!r} is not a region, such as {DEFAULT_REGION}")
     return value
-
-
-def _some_region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    return None if value is None else _region(ctx, parameter, value)
 
 
 def data_dir_option(text: str) -> Callable[[Command], Command]:
@@ -63,15 +59,12 @@ def data_dir_option(text: str) -> Callable[[Command], Command]:
         type=click.Path(file_okay=False, path_type=Path),
         default=default_data_dir,
         show_default="~/.local/share/noria",
-        callback=_expanded,
+        callback=expanded,
         help=text,
     )
 
 
 of_the_server = data_dir_option("The data directory of the server to talk to.")
-of_the_region = click.option(
-    "--region", callback=_some_region, help="The function's region.  [default: the server's own]"
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -106,7 +99,7 @@ def cli() -> None:
 )  # fmt: skip
 @click.option(
     "--region", envvar="NORIA_REGION", show_envvar=True, default=DEFAULT_REGION, show_default=True,
-    callback=_region, help="Region that `noria env` sets. Requests choose theirs.",
+    callback=region_of, help="Region that `noria env` sets. Requests choose theirs.",
 )  # fmt: skip
 @click.option(
     "--auth", envvar="NORIA_AUTH", show_envvar=True, type=click.Choice(["enforce", "permissive"]),
@@ -352,53 +345,6 @@ def install_runtime(version: str) -> None:
     except InstallError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"python{version} is ready: {path}")
-
-
-@cli.command()
-@of_the_server
-@of_the_region
-@click.option("--function", "name", required=True, help="The function that runs from the folder.")
-@click.argument(
-    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), callback=_expanded
-)
-def dev(data_dir: Path, region: str | None, name: str, directory: Path) -> None:
-    """Run a function from DIRECTORY instead of the code that was deployed; what is saved there is in force
-    with the next invocation. Ctrl-C ends it, and the deployed code is in force again.
-    """
-    from noria.cli.development import follow_folder
-
-    follow_folder(data_dir, region, name, directory)
-
-
-@cli.command()
-@of_the_server
-@of_the_region
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=5678, show_default=True,
-    help="Port for the debugger on this machine; 0 takes a free one.",
-)  # fmt: skip
-@click.argument("name")
-def debug(data_dir: Path, region: str | None, port: int, name: str) -> None:
-    """Let the next invocation of the function NAME wait for a debugger, without a timeout."""
-    from noria.cli.development import wait_for_debugger
-
-    wait_for_debugger(data_dir, region, name, port)
-
-
-@cli.command()
-@of_the_server
-@of_the_region
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is logged from now on; Ctrl-C ends it.")
-@click.option(
-    "--minutes", type=click.IntRange(0, 1_000_000), default=10, show_default=True,
-    help="How far back to begin.",
-)  # fmt: skip
-@click.argument("name")
-def logs(data_dir: Path, region: str | None, follow: bool, minutes: int, name: str) -> None:
-    """Print what the function NAME has logged."""
-    from noria.cli.development import print_logs
-
-    print_logs(data_dir, region, name, minutes, follow=follow)
 
 
 def _exec(data_dir: Path, command: tuple[str, ...]) -> None:
