@@ -145,9 +145,10 @@ async def test_results_come_in_pages(insights: Insights) -> None:
 async def test_only_so_much_is_remembered(insights: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "KEPT_QUERIES", 3)
     await insights.put("x" * 1000)
-    ids = [await insights.start("fields @message") for _ in range(4)]
-    for query_id in ids[1:]:
-        await insights.ended(query_id)
+    ids = []
+    for _ in range(4):
+        ids.append(await insights.start("fields @message"))
+        await insights.ended(ids[-1])
 
     async def remembered() -> list[str]:
         return [query["queryId"] for query in (await insights.api.describe_queries(CTX))["queries"]]

@@ -93,7 +93,7 @@ def sort_key(value: Any) -> tuple[Any, ...]:
     as_number = number(value)
     if as_number is not None:
         return (2, as_number)
-    return (1, [_chunk(part) for part in _CHUNKS.findall(value)])
+    return (1, [_chunk(part) for part in _CHUNKS.findall(text(value) or "")])
 
 
 def _chunk(part: str) -> tuple[int, int, str]:
