@@ -16,6 +16,7 @@ When the socket closes, which a server that is killed does too, everything that 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -295,6 +296,8 @@ def preload(libraries: str) -> None:
     site.setquit()
     site.setcopyright()
     site.sethelper()
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libstdc++.so.6")  # which the native client needs: half of the time that it takes to load
     sys.modules["runtime_client"] = None  # type: ignore[assignment]
     import concurrent.futures.thread  # noqa: F401  what awslambdaric waits with, from Python 3.12 on
 
