@@ -164,13 +164,12 @@ def trigger(server: Server, plan: Plan) -> Figures:
 
 
 def drain(server: Server, plan: Plan) -> Figures:
-    messages = 10 * plan.messages if server.contender is NORIA else plan.messages // 10
+    messages = plan.messages if server.contender is NORIA else plan.messages // 10
     return {"drained": triggers.throughput(server, messages)}
 
 
 def drain_large(server: Server, plan: Plan) -> Figures:
-    """So many that the second for which the last batch waits does not count for much."""
-    return {"drained_large": triggers.throughput(server, 10 * plan.messages, **triggers.LARGE)}
+    return {"drained_large": triggers.throughput(server, plan.messages, **triggers.LARGE)}
 
 
 def fifo(server: Server, plan: Plan) -> Figures:

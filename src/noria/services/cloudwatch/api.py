@@ -192,11 +192,12 @@ class CloudWatchApi:
         }
 
     async def _minutes(self, series: Series, window: Window) -> list[Minute]:
-        """Those that there are; more are not kept."""
-        oldest = int(self._clock.now_s() // 60) - limits.KEPT_MINUTES
+        """Those that there can be."""
+        now = int(self._clock.now_s() // 60)
+        end = min(window.end, now + limits.MAX_LEAD_S // 60 + 2)
         found: list[Minute] = []
-        for first in range(max(window.first, oldest), window.end, READ_MINUTES):
-            last = min(first + READ_MINUTES, window.end) - 1
+        for first in range(max(window.first, now - limits.KEPT_MINUTES), end, READ_MINUTES):
+            last = min(first + READ_MINUTES, end) - 1
             found += await self._metrics.read(series, first, last)
             await asyncio.sleep(0)  # others have their turn
         return found
@@ -219,6 +220,9 @@ def _check_times(start_s: float | None, end_s: float | None) -> tuple[float, flo
         raise errors.missing("StartTime")
     if end_s is None:
         raise errors.missing("EndTime")
+    for name, time_s in (("StartTime", start_s), ("EndTime", end_s)):
+        if not 0 <= time_s <= limits.MAX_TIME_S:
+            raise errors.bad_value(time_s, name)
     if start_s == end_s:
         raise errors.invalid_value("The parameter StartTime must not equal parameter EndTime.")
     if start_s > end_s:

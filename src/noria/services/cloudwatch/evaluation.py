@@ -32,7 +32,7 @@ class Evaluation:
 
     async def run(self) -> dict[str, Points]:
         """By the queries' ids. Raises AwsError."""
-        points = sum(len(self._times(self._queries[each])) for each in self._metrics)
+        points = sum(len(self._times(query)) for query in self._queries.values())
         if points > limits.MAX_READ_POINTS:
             raise errors.validation(
                 f"You have requested up to {points:,} datapoints, which exceeds the limit of"

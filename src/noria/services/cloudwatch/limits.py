@@ -11,6 +11,7 @@ MAX_DIMENSION_VALUE_CHARS = 1_024
 MAX_VALUE = 2.0**360
 MAX_AGE_S = 14 * 86_400
 MAX_LEAD_S = 2 * 3_600
+MAX_TIME_S = 253_402_300_799  # the end of the year 9999
 RECENTLY_S = 3 * 3_600  # ListMetrics' PT3H
 LISTED_FOR_S = 14 * 86_400  # a metric without newer values is not listed
 LISTED = 500  # metrics in a page
