@@ -84,6 +84,24 @@ QUEUES = (
     ),
 )
 
+ENDURANCE = (
+    Measure(
+        "idle_polls",
+        "1,000 long polls on empty queues, CPU",
+        "%",
+        "of one core, while a receive waits on each of a thousand queues",
+        marks=(Mark(1),),
+    ),
+    Measure(
+        "steady_growth",
+        "steady load: memory, growth",
+        "MB",
+        "from the first minute to the tenth, of 1,000 messages a second sent, received and deleted",
+        marks=(Mark(5),),
+    ),
+    Measure("steady_memory", "steady load: memory", "MB", "the most of those minutes", marks=(Mark(250),)),
+)
+
 DEPTH = (
     *(
         Measure(
@@ -315,5 +333,10 @@ OTHERS = (
     ),
 )
 
-TABLES = {"Queues": QUEUES, "Deep queues": DEPTH, "Starting, functions, triggers and policies": OTHERS}
-MEASURES = QUEUES + DEPTH + OTHERS
+TABLES = {
+    "Queues": QUEUES,
+    "Queues in time": ENDURANCE,
+    "Deep queues": DEPTH,
+    "Starting, functions, triggers and policies": OTHERS,
+}
+MEASURES = QUEUES + ENDURANCE + DEPTH + OTHERS

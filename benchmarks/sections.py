@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import depth, environments, invocations, logs, queues, triggers
+from benchmarks import depth, endurance, environments, invocations, logs, queues, triggers
 from benchmarks.contenders import (
     EPHEMERAL,
     EVERYBODY,
@@ -51,12 +51,16 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """measure: one round; its figures are named as `measures.MEASURES` names them. once: one is enough."""
+    """measure: one round; its figures are named as `measures.MEASURES` names them.
+
+    once: one is enough. by_hand: it takes long, and is left out where nobody asks for it.
+    """
 
     contenders: tuple[Contender, ...]
     measure: Callable[[Server, Plan], Figures]
     pinned: bool = False
     once: bool = False
+    by_hand: bool = False
 
 
 def _queues(measure: Callable[[Server, int], Figures], *contenders: Contender) -> Section:
@@ -209,6 +213,8 @@ SECTIONS = {
     "send-batch": _queues(queues.send_batch, *EVERYBODY),
     "receive": _queues(queues.receive, NORIA, EPHEMERAL, FAUXQS, MINISTACK, MOTO),
     "receive-deep": _queues(queues.receive_deep, NORIA, EPHEMERAL, FAUXQS, MINISTACK),
+    "idle-polls": Section((NORIA,), lambda server, _plan: endurance.idle_polls(server), once=True),
+    "steady": Section((NORIA,), lambda server, _plan: endurance.steady(server), once=True, by_hand=True),
     "depth": Section((NORIA,), lambda _server, plan: depth.measure(plan.depth), once=True),
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
     "warm-load": Section((NORIA, MINISTACK, LIMIT), warm_load),
