@@ -105,8 +105,6 @@ def test_every_measure_says_what_it_means() -> None:
         ("consumed_deep", [(5, "fauxqs"), (10, "MiniStack")]),
         ("ready", [(0.5, None)]),
         ("idle", [(80, None)]),
-        ("warm_p50", [(2.5, None), (0.77, "limit")]),
-        ("warm_p99", [(8, None)]),
         ("cold_p50", [(25, None), (8, "MiniStack")]),
         ("trigger_p50", [(5, None)]),
         ("drained", [(8_000, None), (5, "MiniStack")]),
