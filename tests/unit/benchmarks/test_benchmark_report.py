@@ -107,6 +107,9 @@ def test_every_measure_says_what_it_means() -> None:
         ("idle", [(80, None)]),
         ("cold_p50", [(25, None), (8, "MiniStack")]),
         ("trigger_p50", [(5, None)]),
+        ("append_p50", [(2, None)]),
+        ("page_p50", [(50, None)]),
+        ("tail_p50", [(100, None)]),
         ("drained", [(8_000, None), (5, "MiniStack")]),
     ],
 )

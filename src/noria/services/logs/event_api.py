@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from noria.context import Principal, RequestContext
+from noria.context import RequestContext
 from noria.services.logs import errors, limits, models
 from noria.services.logs.batch import accept, check
 from noria.services.logs.core import LogsCore
-from noria.services.logs.feed import Events, GroupName
+from noria.services.logs.feed import GroupName
 from noria.services.logs.patterns import compile_pattern
-from noria.store.log_events import END, LogGroup, LogStream, Position
+from noria.store.log_events import END, LogGroup, Position
 
 
 class EventOperations(LogsCore):
@@ -37,7 +36,8 @@ class EventOperations(LogsCore):
         accepted, rejected = accept(batch, now_ms, settings.retention_ms)
         if accepted:
             name = GroupName(ctx.account, ctx.region, group.name)
-            await self._put(name, stream, accepted, now_ms, ctx.principal)
+            if not await self._intake.append(name, stream.name, stream.id, accepted, now_ms, ctx.principal):
+                raise errors.no_such_stream()
         stream = await self._stream(group, log_stream_name)
         return {"nextSequenceToken": models.sequence_token(stream), "rejectedLogEventsInfo": rejected}
 
@@ -156,20 +156,6 @@ class EventOperations(LogsCore):
             "searchedLogStreams": [],  # AWS leaves it empty since 2020
             "nextToken": None if page.finished else models.events_token(direction, page.position),
         }
-
-    async def _put(
-        self, group: GroupName, stream: LogStream, events: Events, now_ms: int, writer: Principal
-    ) -> None:
-        """Part by part, so that others have their turn, and durable all at once."""
-        parts = []
-        for start in range(0, len(events), limits.PUT_AT_ONCE):
-            if start:
-                await asyncio.sleep(0)
-            part = events[start : start + limits.PUT_AT_ONCE]
-            append = self._intake.append(group, stream.name, stream.id, part, now_ms, writer)
-            parts.append(asyncio.ensure_future(append))
-        if not all(await asyncio.gather(*parts)):
-            raise errors.no_such_stream()
 
     async def _since(self, ctx: RequestContext, group: LogGroup, start_time: int) -> int:
         """The time from which events are shown: what has expired is not, though it may not be erased yet."""

@@ -20,4 +20,3 @@ MAX_METRIC_FILTERS = 100  # of a group
 MAX_SUBSCRIPTIONS = 2  # likewise
 MAX_REGEX_FILTERS = 5  # metric and subscription filters of a group that have a regular expression
 MAX_DIMENSIONS = 3  # of a metric filter
-PUT_AT_ONCE = 1_000  # events in one turn of the loop: about 4 ms
