@@ -334,17 +334,19 @@ def list_runtimes() -> None:
 @runtimes.command("install")
 @click.argument("version", metavar="VERSION")
 def install_runtime(version: str) -> None:
-    """Install the runtime's libraries for the machine's own Python VERSION, such as 3.12."""
+    """Install a runtime's libraries for the machine's own Python VERSION, such as 3.12, or for nodejs."""
     import asyncio
 
-    from noria.services.lambda_.libraries import InstallError, install
+    from noria.services.lambda_.libraries import InstallError, install, install_node_modules
 
-    version = version.removeprefix("python")
+    name = version if version == "nodejs" else f"python{version.removeprefix('python')}"
     try:
-        path = asyncio.run(install(version))
+        path = asyncio.run(
+            install_node_modules() if name == "nodejs" else install(name.removeprefix("python"))
+        )
     except InstallError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"python{version} is ready: {path}")
+    click.echo(f"{name} is ready: {path}")
 
 
 def _exec(data_dir: Path, command: tuple[str, ...]) -> None:

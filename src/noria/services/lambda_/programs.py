@@ -60,15 +60,15 @@ def _bootstrap(function: Function, interpreter: Interpreter, task_root: str, lay
     )
 
 
-def search_path(runtime: str, task_root: str, layers: str, runtime_dir: str) -> dict[str, str]:
-    """The variable that says where modules are."""
+def search_path(runtime: str, task_root: str, layers: str, runtime_dir: str, modules: str) -> dict[str, str]:
+    """The variable that says where modules are. modules: those of the runtime."""
     if RUNTIMES[runtime].language != "nodejs":
         return {"PYTHONPATH": runtime_dir}
     major = RUNTIMES[runtime].version[0]
     places = (
         f"{layers}/nodejs/node{major}/node_modules",
         f"{layers}/nodejs/node_modules",
-        f"{runtime_dir}/node_modules",
+        modules or f"{runtime_dir}/node_modules",
         runtime_dir,
         task_root,
     )
