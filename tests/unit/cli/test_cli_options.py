@@ -56,6 +56,7 @@ GIVEN = {
     "auth": ("permissive", "permissive"),
     "log_level": ("debug", "debug"),
     "isolation": ("landlock", "landlock"),
+    "durability": ("relaxed", "relaxed"),
     "log_storage_mb": (100, "100"),
 }
 FLAGS = ("ephemeral", "open_metrics", "strict_runtimes")
