@@ -15,6 +15,8 @@ from tests.unit.store.test_sqlite_engine import SCHEMA, insert, numbers
 from noria.store.base import StoreError
 from noria.store.sqlite import compaction, reserve
 from noria.store.sqlite.engine import Collector, Row, SqliteEngine
+from noria.store.sqlite.records import SCHEMA as SCHEMA_OF_RECORDS
+from noria.store.sqlite.records import SqliteRecords
 
 KEPT = 1 << 20
 
@@ -77,6 +79,19 @@ async def test_on_a_full_disk_what_grows_is_refused_and_what_does_not_goes_on(
     await grow(engine, 4)
     await collector.add([(5,)], None)
     assert numbers(engine) == [4, 5]
+
+
+async def test_on_a_full_disk_small_records_are_made_and_large_ones_are_not(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue can be deleted, which makes a record; events of functions can not be added."""
+    await engine.write(lambda db: db.execute(SCHEMA_OF_RECORDS))
+    Disk(monkeypatch)
+    await fill(engine)
+    records = SqliteRecords(engine)
+    assert await records.insert("sqs-deleted-queue", "1", "r", "q", b"1")
+    with pytest.raises(StoreError, match="the disk is full"):
+        await records.insert("lambda-event", "1", "r", "e", b"x" * 10_000)
 
 
 async def test_room_in_the_file_itself_is_room(engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch) -> None:
