@@ -120,7 +120,12 @@ class Collector:
         self._schedule(interval_s, work)
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("metrics are lost, a bug", exc_info=error)
 
     async def _guarded(self, work: Work) -> None:
         try:
