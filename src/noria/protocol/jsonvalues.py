@@ -22,6 +22,7 @@ decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode  # bytes become base64
 
 _TOKENS = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+_NO_NUMBERS = {"NaN", "Infinity", "-Infinity"}  # which JSON has no numbers for
 _NUMBERS = {"integer": "an Integer", "long": "a Long", "float": "a Float", "double": "a Double"}
 
 
@@ -71,6 +72,8 @@ def _floating(wanted: str) -> Convert:
                 return float(value)
             except OverflowError:
                 pass
+        if value.__class__ is str and value in _NO_NUMBERS:
+            return float(value)
         raise _mismatch(value, wanted)
 
     return read
