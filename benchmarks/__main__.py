@@ -45,7 +45,8 @@ CONTENDERS = """\
     "--only",
     multiple=True,
     type=click.Choice(list(SECTIONS)),
-    help="A section to run (may be given several times); such a run only prints. Default: all.",
+    help="A section to run (may be given several times); such a run only prints. Default: all but steady, ten"
+    " minutes long.",
 )
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Of every section.")
 @click.option(
@@ -112,7 +113,7 @@ def main(
         for contender in contenders:
             contender.install()
         plan = Plan(rounds, seconds, samples, messages, depth)
-        results = _measure(only or tuple(SECTIONS), contenders, plan)
+        results = _measure(only or _default(), contenders, plan)
     except BenchmarkError as error:
         raise click.ClickException(str(error)) from error
     if not is_idle:
@@ -121,6 +122,10 @@ def main(
     if not only and not chosen:
         output.write_text(_document(results, described, rounds, is_idle))
         click.echo(f"written to {output}", err=True)
+
+
+def _default() -> tuple[str, ...]:
+    return tuple(name for name, section in SECTIONS.items() if not section.by_hand)
 
 
 def _measure(names: tuple[str, ...], contenders: list[Contender], plan: Plan) -> Collected:

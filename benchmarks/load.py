@@ -63,7 +63,7 @@ def _load(
         cwd=ROOT,
         check=False,
         capture_output=True,
-        input=_wire(path, headers, body),
+        input=wire(path, headers, body),
     )
     if run.returncode != 0:
         raise BenchmarkError(f"the load generator failed: {run.stderr.decode(errors='replace')[-500:]}")
@@ -73,7 +73,7 @@ def _load(
     return load
 
 
-def _wire(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def wire(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST {path} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 

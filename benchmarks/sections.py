@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import depth, environments, invocations, logs, queues, triggers
+from benchmarks import depth, endurance, environments, invocations, logs, queues, triggers
 from benchmarks.contenders import (
     EPHEMERAL,
     EVERYBODY,
@@ -51,12 +51,16 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """measure: one round; its figures are named as `measures.MEASURES` names them. once: one is enough."""
+    """measure: one round; its figures are named as `measures.MEASURES` names them.
+
+    once: one is enough. by_hand: it takes long, and is left out where nobody asks for it.
+    """
 
     contenders: tuple[Contender, ...]
     measure: Callable[[Server, Plan], Figures]
     pinned: bool = False
     once: bool = False
+    by_hand: bool = False
 
 
 def _queues(measure: Callable[[Server, int], Figures], *contenders: Contender) -> Section:
@@ -164,13 +168,12 @@ def trigger(server: Server, plan: Plan) -> Figures:
 
 
 def drain(server: Server, plan: Plan) -> Figures:
-    messages = 10 * plan.messages if server.contender is NORIA else plan.messages // 10
+    messages = plan.messages if server.contender is NORIA else plan.messages // 10
     return {"drained": triggers.throughput(server, messages)}
 
 
 def drain_large(server: Server, plan: Plan) -> Figures:
-    """So many that the second for which the last batch waits does not count for much."""
-    return {"drained_large": triggers.throughput(server, 10 * plan.messages, **triggers.LARGE)}
+    return {"drained_large": triggers.throughput(server, plan.messages, **triggers.LARGE)}
 
 
 def fifo(server: Server, plan: Plan) -> Figures:
@@ -210,6 +213,8 @@ SECTIONS = {
     "send-batch": _queues(queues.send_batch, *EVERYBODY),
     "receive": _queues(queues.receive, NORIA, EPHEMERAL, FAUXQS, MINISTACK, MOTO),
     "receive-deep": _queues(queues.receive_deep, NORIA, EPHEMERAL, FAUXQS, MINISTACK),
+    "idle-polls": Section((NORIA,), lambda server, _plan: endurance.idle_polls(server), once=True),
+    "steady": Section((NORIA,), lambda server, _plan: endurance.steady(server), once=True, by_hand=True),
     "depth": Section((NORIA,), lambda _server, plan: depth.measure(plan.depth), once=True),
     "warm": Section((NORIA, MINISTACK, LIMIT), warm),
     "warm-load": Section((NORIA, MINISTACK, LIMIT), warm_load),

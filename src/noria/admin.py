@@ -59,7 +59,7 @@ class Admin:
         environments: Callable[[str], int],
         folder: Callable[[str], Path | None],
         insight: Insight,
-        warnings: Callable[[], Awaitable[list[Any]]],
+        warnings: Sequence[Callable[[], Awaitable[list[Any]]]],
         resets: Sequence[Reset],
         development: Mapping[str, Work],
     ) -> None:
@@ -143,7 +143,9 @@ class Admin:
             "functions": [function async for function in self._functions()],
             "triggers": [trigger async for trigger in self._triggers()],
             "runtimes": await self._runtimes(),
-            "warnings": [msgspec.to_builtins(warning) for warning in await self._warnings()],
+            "warnings": [
+                msgspec.to_builtins(warning) for found in self._warnings for warning in await found()
+            ],
             "isolation": await self._isolation(),
         }
 

@@ -21,6 +21,8 @@ from noria.http.server import HttpServer
 from noria.http.types import Pending, Request, Response
 from noria.insight import Insight
 from noria.protocol.identify import Identifier
+from noria.scrape import PATH as METRICS_PATH
+from noria.scrape import Scrape
 from noria.services.cloudwatch import actions as cloudwatch_actions
 from noria.services.cloudwatch.api import CloudWatchApi
 from noria.services.cloudwatch.collector import Collector
@@ -50,6 +52,7 @@ from noria.services.logs.tail import actions as tail_actions
 from noria.services.logs.tail.api import LiveTailApi
 from noria.services.sqs import actions as sqs_actions
 from noria.services.sqs.api import SqsApi
+from noria.services.sqs.policy_review import QueuePolicyReview
 from noria.services.sqs.resources import QueueResources
 from noria.services.sts import actions as sts_actions
 from noria.services.sts.api import StsApi
@@ -139,7 +142,10 @@ class App:
         data_dir = DataDir(settings.data_dir)
         data_dir.claim()
         self._stack.callback(data_dir.release)
-        store = SqliteStore(None if settings.ephemeral else settings.data_dir / "noria.db")
+        store = SqliteStore(
+            None if settings.ephemeral else settings.data_dir / "noria.db",
+            relaxed=settings.durability == "relaxed",
+        )
         await store.start()
         self._stack.push_async_callback(store.close)
         try:
@@ -222,7 +228,7 @@ class App:
             functions.functions.environments,
             functions.development.folders.path,
             insight,
-            Review(store.records, authorizer.calls).warnings,
+            [Review(store.records, authorizer.calls).warnings, QueuePolicyReview(store.records).warnings],
             [*resets, store.records.delete_account],
             {
                 "use-folder": functions.development.use_folder,
@@ -240,10 +246,13 @@ class App:
         running invocations (which may still call the server), then long polls, then the server itself.
         """
         gateway, admin, calls, denials, iam, sqs, logs, functions, triggers, readers, metrics = parts
+        scrape = Scrape(self._settings, gateway, metrics, self._clock)
 
         def route(request: Request) -> Response | Pending | Awaitable[Response]:
             if (answer := functions.web(request)) is not None:
                 return answer
+            if request.path == METRICS_PATH:
+                return scrape.handle(request)
             return admin.handle(request) if request.path.startswith(PREFIX) else gateway.handle(request)
 
         for keeper in (calls, denials):

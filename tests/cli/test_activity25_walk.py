@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -44,6 +45,11 @@ def test_twice_against_a_running_server_then_clean_up(tmp_path: Path, cache: Pat
             if not options:
                 status = shell.output("noria status")
                 assert "activity25  consumer  Enabled" in status
+                called = "sqs:DeleteMessage, sqs:GetQueueAttributes, sqs:ReceiveMessage, sqs:SendMessage"
+                warning = f"policy Activity25QueueFullAccess: allows sqs:*, of which it called {called};"
+                assert f"  role Activity25Role, {warning}" in status
+                suggested = json.loads(shell.output("noria suggest-policy --role Activity25Role"))
+                assert called.split(", ") in [statement["Action"] for statement in suggested["Statement"]]
         status = shell.output("noria status")
         assert [line for line in status.splitlines() if line.endswith(": none")] == [
             "Queues: none",

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.support.aws import ACCOUNT, ACCOUNT_TRUST, BASIC_EXECUTION, Aws, allow, eventually
+from tests.support.aws import ACCOUNT, ACCOUNT_TRUST, BASIC_EXECUTION, Aws, allow, eventually, unique
 from tests.support.server import ServerProcess
 from tests.support.shell import Shell
 
@@ -66,6 +66,16 @@ def test_an_unknown_request_has_nothing_to_explain(shell: Shell) -> None:
     done = shell.run(f"noria explain {request_id}")
     assert done.returncode == 1
     assert f"No policy decided on the request {request_id}, or that was too long ago." in done.stderr
+
+
+def test_a_typo_in_a_policy_is_said_when_it_is_made_and_in_the_status(
+    server: ServerProcess, aws: Aws, shell: Shell
+) -> None:
+    name = unique("typo")
+    aws.iam.create_policy(PolicyName=name, PolicyDocument=allow("sqs:SendMesage", "*"))
+    found = f"policy {name}: Action sqs:SendMesage: there is no such action of sqs, but sqs:SendMessage"
+    eventually(lambda: found in server.output(), "the warning on the console")
+    assert f"  {found}" in shell.output("noria status").splitlines()
 
 
 def test_the_suggested_policy_is_what_a_function_called_and_is_enough(aws: Aws, shell: Shell) -> None:

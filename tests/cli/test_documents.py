@@ -11,6 +11,7 @@ import pytest
 from tests.support.server import ServerProcess, wait_gone
 from tests.support.shell import Shell
 
+import noria.cli.function_commands  # noqa: F401  its commands become cli's
 from noria.activity25.package import source
 from noria.cli.commands import cli
 from noria.config import Settings

@@ -198,6 +198,21 @@ async def test_streams_can_be_chosen_by_prefix(events: LogEvents) -> None:
     ]
 
 
+async def test_events_of_a_deleted_stream_take_their_share_of_a_search(
+    events: LogEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search among a million of them must not hold up everybody."""
+    monkeypatch.setattr(log_erasure.LogEraser, "soon", lambda self: None)
+    group_id, stream_id = await make_stream(events)
+    for start in (0, 6_000):
+        await events.append(stream_id, [(NOW + n, "gone") for n in range(start, start + 6_000)], NOW)
+    await events.delete_stream(group_id, "s")
+    page = await events.read(group_id)
+    assert (page.events, page.finished, page.position.time_ms) == ([], False, NOW + 9_999)
+    page = await events.read(group_id, after=page.position)
+    assert (page.events, page.finished) == ([], True)
+
+
 async def test_a_deleted_stream_is_gone_at_once_and_erased_in_time(
     store: SqliteStore, events: LogEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,34 @@ def test_sdks_that_speak_another_protocol_are_served_too(
     assert answer["Datapoints"] == [{"Timestamp": NOW, "Sum": 5.0, "Unit": "None"}]
 
 
+def test_a_queue_is_counted(aws: Aws) -> None:
+    url, arn = aws.queue()
+    aws.sqs.send_message(QueueUrl=url, MessageBody="hello")
+    metrics = aws.cloudwatch.get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": name.lower(),
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": name,
+                        "Dimensions": [{"Name": "QueueName", "Value": arn.rpartition(":")[2]}],
+                    },
+                    "Period": 7200,
+                    "Stat": "Sum",
+                },
+            }
+            for name in ("NumberOfMessagesSent", "SentMessageSize")
+        ],
+        StartTime=HOUR["StartTime"],
+        EndTime=HOUR["EndTime"],
+    )["MetricDataResults"]
+    assert {each["Label"]: each["Values"] for each in metrics} == {
+        "NumberOfMessagesSent": [1.0],
+        "SentMessageSize": [5.0],
+    }
+
+
 def test_metrics_survive_a_killed_server_once_acknowledged(tmp_path: Any) -> None:
     with ServerProcess(tmp_path / "data") as process:
         put(Aws(process.client), "N", 1, 2)

@@ -222,3 +222,16 @@ def test_a_role_is_put_into_an_instance_profile_by_who_may_pass_it(aws: Aws, ser
         user.client("iam").add_role_to_instance_profile(**named)
     aws.iam.put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=allow("iam:PassRole", role))
     user.client("iam").add_role_to_instance_profile(**named)
+
+
+def test_a_password_is_refused_by_name(aws: Aws, server: ServerProcess) -> None:
+    """Nobody signs in with one: who asks for it is told so, and nothing is made."""
+    user = User(aws, server)
+    for operation, call in (
+        ("CreateLoginProfile", aws.iam.create_login_profile),
+        ("UpdateLoginProfile", aws.iam.update_login_profile),
+    ):
+        with refused(501, "NotImplemented", f"{operation} is not supported by Noria, see docs/parity.md."):
+            call(UserName=user.name, Password="correct horse battery")
+    with refused(404, "NoSuchEntity", f"Login Profile for User {user.name} cannot be found."):
+        aws.iam.get_login_profile(UserName=user.name)

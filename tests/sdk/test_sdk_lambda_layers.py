@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import urllib.request
@@ -15,6 +16,7 @@ USING = "import lib_of_layer\ndef handler(event, context):\n    return lib_of_la
 WAIT = {"Delay": 0.02, "MaxAttempts": 500}
 
 
+@functools.cache  # it has the time in it
 def layer_zip() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -60,3 +60,13 @@ def test_a_code_signing_configuration_lets_no_unsigned_package_in(aws: Aws) -> N
     aws.functions.delete_function_code_signing_config(FunctionName=name)
     assert "CodeSigningConfigArn" not in aws.functions.get_function_code_signing_config(FunctionName=name)
     aws.functions.delete_code_signing_config(CodeSigningConfigArn=arn)
+
+
+def test_tenants_have_environments_of_their_own(aws: Aws) -> None:
+    source = "seen = []\ndef handler(event, context):\n    seen.append(context.tenant_id)\n    return seen\n"
+    tenancy = {"TenantIsolationMode": "PER_TENANT"}
+    name = aws.function(source, aws.role(BASIC_EXECUTION), TenancyConfig=tenancy)
+    assert aws.functions.get_function(FunctionName=name)["Configuration"]["TenancyConfig"] == tenancy
+    assert [aws.invoke(name, TenantId=tenant)[1] for tenant in ("red", "blue", "red")] == [
+        ["red"], ["blue"], ["red", "red"],
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +101,40 @@ def test_maximum_concurrency_bounds_how_many_run_at_once(aws: Aws) -> None:
     lines = aws.log_of(name, 8)
     began_s = sorted(float(line.split()[1]) for line in lines if line.startswith("ran "))
     assert all(later - earlier >= 0.29 for earlier, later in zip(began_s, began_s[2:], strict=False))
+
+
+def test_a_mapping_counts_its_events_where_it_is_asked_to(aws: Aws) -> None:
+    url, arn = aws.queue()
+    name = aws.function(CONSUMER, aws.role(QUEUE_EXECUTION))
+    mapping = aws.functions.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName=name, MetricsConfig={"Metrics": ["EventCount"]}
+    )
+    assert mapping["MetricsConfig"] == {"Metrics": ["EventCount"]}
+    send(aws, url, ["a", "b", "c"])
+    by = [{"Name": "EventSourceMappingUUID", "Value": mapping["UUID"]}]
+    now = datetime.now(UTC)
+
+    def counted(metric: str) -> float:
+        points = aws.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=by,
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(points[0]["Sum"]) if points else 0.0
+
+    eventually(lambda: counted("DeletedEventCount") == 3.0, "three events are counted as deleted")
+    assert (counted("PolledEventCount"), counted("InvokedEventCount")) == (3.0, 3.0)
+    listed = aws.cloudwatch.list_metrics(Dimensions=by)["Metrics"]
+    assert {metric["MetricName"] for metric in listed} == {
+        "PolledEventCount",
+        "FilteredOutEventCount",
+        "InvokedEventCount",
+        "DeletedEventCount",
+    }
 
 
 def test_a_mapping_has_tags_as_recorded_from_aws(aws: Aws) -> None:

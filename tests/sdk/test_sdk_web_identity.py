@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from tests.support.aws import ACCOUNT, Aws, allow, refused, unique
+from tests.support.aws import ACCOUNT, Aws, allow, eventually, refused, unique
 from tests.support.issuer import CLIENT, Issuer, ec_key, issuer
 from tests.support.server import Keys, ServerProcess
 
@@ -106,8 +106,10 @@ def test_a_token_that_is_not_right_gets_nothing(server: ServerProcess, provider:
         asked_another = asked | {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/nobody"}
         sts.assume_role_with_web_identity(**asked_another, WebIdentityToken=token(provider))
     forged = provider.token(int(time.time()), key=ec_key("another"), sub="us/app")
-    with pytest.raises(sts.exceptions.InvalidIdentityTokenException):
+    with pytest.raises(sts.exceptions.InvalidIdentityTokenException) as caught:
         sts.assume_role_with_web_identity(**asked, WebIdentityToken=forged)
+    request_id = caught.value.response["ResponseMetadata"]["RequestId"]
+    eventually(lambda: f"{request_id} sts refused" in server.output(), "the attempt in the log")
     old = provider.token(int(time.time()) - 301, sub="us/app")
     with pytest.raises(sts.exceptions.ExpiredTokenException):
         sts.assume_role_with_web_identity(**asked, WebIdentityToken=old)

@@ -70,7 +70,7 @@ class World:
             lambda arn: 2,
             lambda arn: Path("/work") if arn == "arn" else None,
             insight,
-            none,
+            [none],
             [],
             {},
         )

@@ -84,6 +84,8 @@ class Authenticator:
 
     def unsigned(self, request: Request, request_id: str, service: str, operation: str) -> RequestContext:
         """For an operation that proves itself who asks; a signature that comes with it means nothing."""
+        if not self._enforce:
+            refuse_pages(request, self._settings.host)
         region, now_ms = self._settings.region, self._clock.now_ms()
         return self._context(request, request_id, service, operation, ANONYMOUS, region, "", now_ms)
 

@@ -1,8 +1,8 @@
 """What web pages may not do: a page of any site can make a browser send requests to this machine's ports.
 
-A signature is beyond a page. Where none is asked for (`--auth permissive`), its requests are told by what
-browsers add to them and pages cannot take away; and by the name that they were sent to, because a site can
-let a name of its own lead to 127.0.0.1 (DNS rebinding).
+A signature is beyond a page. Where none is asked for (`--auth permissive`, `--open-metrics`), its requests
+are told by what browsers add to them and pages cannot take away; and by the name that they were sent to,
+because a site can let a name of its own lead to 127.0.0.1 (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def refuse_pages(request: Request, server_host: str) -> None:
 
 
 def _denied(whom: str) -> AwsError:
-    return AwsError("AccessDenied", f"Without signatures (--auth permissive), {whom} is not served.", 403)
+    return AwsError("AccessDenied", f"Without a signature, {whom} is not served.", 403)
 
 
 def _name(host: str) -> str:

@@ -20,6 +20,7 @@ from noria.config import (
     DEFAULT_PORT,
     DEFAULT_REGION,
     AuthMode,
+    Durability,
     IsolationMode,
     Settings,
     default_data_dir,
@@ -34,7 +35,7 @@ PASS_THROUGH = {"ignore_unknown_options": True, "allow_interspersed_args": False
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _expanded(_ctx: click.Context, _parameter: click.Parameter, value: Path) -> Path:
+def expanded(_ctx: click.Context, _parameter: click.Parameter, value: Path) -> Path:
     return value.expanduser().absolute()
 
 
@@ -44,14 +45,10 @@ def _account(_ctx: click.Context, _parameter: click.Parameter, value: str | None
     return value
 
 
-def _region(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+def region_of(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d{1,2}", value, re.ASCII):
         raise click.BadParameter(f"{value!r} is not a region, such as {DEFAULT_REGION}")
     return value
-
-
-def _some_region(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    return None if value is None else _region(ctx, parameter, value)
 
 
 def data_dir_option(text: str) -> Callable[[Command], Command]:
@@ -62,15 +59,12 @@ def data_dir_option(text: str) -> Callable[[Command], Command]:
         type=click.Path(file_okay=False, path_type=Path),
         default=default_data_dir,
         show_default="~/.local/share/noria",
-        callback=_expanded,
+        callback=expanded,
         help=text,
     )
 
 
 of_the_server = data_dir_option("The data directory of the server to talk to.")
-of_the_region = click.option(
-    "--region", callback=_some_region, help="The function's region.  [default: the server's own]"
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -94,12 +88,18 @@ def cli() -> None:
     help="Keep nothing: all in memory and a temporary directory, gone when the server stops.",
 )  # fmt: skip
 @click.option(
+    "--durability", envvar="NORIA_DURABILITY", show_envvar=True, type=click.Choice(["full", "relaxed"]),
+    default="full", show_default=True,
+    help="full: what is acknowledged is on disk. relaxed: it survives the server's death, and a power loss "
+    "from a second on.",
+)  # fmt: skip
+@click.option(
     "--account", envvar="NORIA_ACCOUNT", show_envvar=True, default=DEFAULT_ACCOUNT, show_default=True,
     callback=_account, help="Account of the root credentials.",
 )  # fmt: skip
 @click.option(
     "--region", envvar="NORIA_REGION", show_envvar=True, default=DEFAULT_REGION, show_default=True,
-    callback=_region, help="Region that `noria env` sets. Requests choose theirs.",
+    callback=region_of, help="Region that `noria env` sets. Requests choose theirs.",
 )  # fmt: skip
 @click.option(
     "--auth", envvar="NORIA_AUTH", show_envvar=True, type=click.Choice(["enforce", "permissive"]),
@@ -122,6 +122,10 @@ def cli() -> None:
     "the name of a deleted one can be used again.",
 )  # fmt: skip
 @click.option(
+    "--open-metrics", envvar="NORIA_OPEN_METRICS", show_envvar=True, is_flag=True,
+    help="Let whoever reaches the server read /metrics (Prometheus) without a signature.",
+)  # fmt: skip
+@click.option(
     "--isolation", envvar="NORIA_ISOLATION", show_envvar=True,
     type=click.Choice(["auto", "namespaces", "landlock", "none"]), default="auto", show_default=True,
     help="What keeps functions from each other and from you. auto: the strongest that this machine allows.",
@@ -136,12 +140,14 @@ def up(
     host: str,
     data_dir: Path,
     ephemeral: bool,
+    durability: Durability,
     account: str,
     region: str,
     auth: AuthMode,
     log_level: str,
     strict_runtimes: bool,
     eventual_rules: bool,
+    open_metrics: bool,
     isolation: IsolationMode,
     log_storage_mb: int,
 ) -> None:
@@ -153,12 +159,14 @@ def up(
         host=host,
         port=port,
         ephemeral=ephemeral,
+        durability=durability,
         account=account,
         region=region,
         auth=auth,
         log_level=log_level,
         strict_runtimes=strict_runtimes,
         eventual_rules=eventual_rules,
+        open_metrics=open_metrics,
         isolation=isolation,
         log_storage_mb=log_storage_mb,
     )
@@ -326,64 +334,19 @@ def list_runtimes() -> None:
 @runtimes.command("install")
 @click.argument("version", metavar="VERSION")
 def install_runtime(version: str) -> None:
-    """Install the runtime's libraries for the machine's own Python VERSION, such as 3.12."""
+    """Install a runtime's libraries for the machine's own Python VERSION, such as 3.12, or for nodejs."""
     import asyncio
 
-    from noria.services.lambda_.libraries import InstallError, install
+    from noria.services.lambda_.libraries import InstallError, install, install_node_modules
 
-    version = version.removeprefix("python")
+    name = version if version == "nodejs" else f"python{version.removeprefix('python')}"
     try:
-        path = asyncio.run(install(version))
+        path = asyncio.run(
+            install_node_modules() if name == "nodejs" else install(name.removeprefix("python"))
+        )
     except InstallError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"python{version} is ready: {path}")
-
-
-@cli.command()
-@of_the_server
-@of_the_region
-@click.option("--function", "name", required=True, help="The function that runs from the folder.")
-@click.argument(
-    "directory", type=click.Path(exists=True, file_okay=False, path_type=Path), callback=_expanded
-)
-def dev(data_dir: Path, region: str | None, name: str, directory: Path) -> None:
-    """Run a function from DIRECTORY instead of the code that was deployed; what is saved there is in force
-    with the next invocation. Ctrl-C ends it, and the deployed code is in force again.
-    """
-    from noria.cli.development import follow_folder
-
-    follow_folder(data_dir, region, name, directory)
-
-
-@cli.command()
-@of_the_server
-@of_the_region
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=5678, show_default=True,
-    help="Port for the debugger on this machine; 0 takes a free one.",
-)  # fmt: skip
-@click.argument("name")
-def debug(data_dir: Path, region: str | None, port: int, name: str) -> None:
-    """Let the next invocation of the function NAME wait for a debugger, without a timeout."""
-    from noria.cli.development import wait_for_debugger
-
-    wait_for_debugger(data_dir, region, name, port)
-
-
-@cli.command()
-@of_the_server
-@of_the_region
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is logged from now on; Ctrl-C ends it.")
-@click.option(
-    "--minutes", type=click.IntRange(0, 1_000_000), default=10, show_default=True,
-    help="How far back to begin.",
-)  # fmt: skip
-@click.argument("name")
-def logs(data_dir: Path, region: str | None, follow: bool, minutes: int, name: str) -> None:
-    """Print what the function NAME has logged."""
-    from noria.cli.development import print_logs
-
-    print_logs(data_dir, region, name, minutes, follow=follow)
+    click.echo(f"{name} is ready: {path}")
 
 
 def _exec(data_dir: Path, command: tuple[str, ...]) -> None:

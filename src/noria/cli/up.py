@@ -120,6 +120,8 @@ def readiness(settings: Settings, found_at: Path, url: str, took_s: float) -> st
         found_at = settings.data_dir
     option = "" if found_at == default_data_dir() else f" --data-dir {found_at}"
     data = "in memory, gone when the server stops" if settings.ephemeral else str(settings.data_dir)
+    if settings.durability == "relaxed" and not settings.ephemeral:
+        data += " (relaxed: a power loss may cost the last second)"
     auth = (
         "every signature is verified and every policy evaluated"
         if settings.auth == "enforce"

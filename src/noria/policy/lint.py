@@ -19,11 +19,13 @@ NARROW = 10  # resources that a policy can as well name
 WILDCARDS = frozenset("*?")
 
 
-def findings(document: Json) -> list[str]:
-    """document: valid. One sentence each."""
+def findings(document: Json, own: str = "") -> list[str]:
+    """document: valid. own: the ARN of what a resource-based policy is of. One sentence each."""
     found: dict[str, None] = {}
     for fields in statements_of(document)[:LOOKED_AT]:
         found |= dict.fromkeys(_of_statement(fields))
+        if own:
+            found |= dict.fromkeys(_elsewhere(fields, own))
         if len(found) >= FINDINGS_KEPT:
             break
     return list(found)[:FINDINGS_KEPT]
@@ -45,6 +47,12 @@ def _of_statement(fields: Json) -> Iterator[str]:
         for resource in strings(fields["Resource"])[:LOOKED_AT]:
             if possible and resource != "*" and not _any_meets(resource, possible):
                 yield f"Resource {resource}: no action of the statement can be about it"
+
+
+def _elsewhere(fields: Json, own: str) -> Iterator[str]:
+    for resource in strings(fields.get("Resource"))[:LOOKED_AT]:
+        if not meets(resource, own):
+            yield f"Resource {resource}: the policy is asked about {own} only"
 
 
 def _is_pattern(text: str) -> bool:

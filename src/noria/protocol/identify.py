@@ -59,8 +59,9 @@ class Identifier:
 
     def _add_metrics(self, service: ServiceModel) -> None:
         """CloudWatch: SDKs speak JSON 1.0 (boto3), CBOR (JavaScript) or, older ones, the Query protocol."""
-        self._metrics = Inflating(RpcV2CborCodec(service))
-        self._targets[service.target_prefix] = Inflating(JsonCodec(service))
+        if service.target_prefix:  # older models know the Query protocol only
+            self._metrics = Inflating(RpcV2CborCodec(service))
+            self._targets[service.target_prefix] = Inflating(JsonCodec(service))
         query = Inflating(QueryCodec(service))
         self._codecs[service.name] = self._versions[service.api_version] = query
 

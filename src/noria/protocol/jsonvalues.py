@@ -6,7 +6,6 @@ converted to an Integer``. Members that the model has not are ignored, as are nu
 
 from __future__ import annotations
 
-import binascii
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -23,6 +22,7 @@ decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode  # bytes become base64
 
 _TOKENS = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+_NO_NUMBERS = {"NaN", "Infinity", "-Infinity"}  # which JSON has no numbers for
 _NUMBERS = {"integer": "an Integer", "long": "a Long", "float": "a Float", "double": "a Double"}
 
 
@@ -72,6 +72,8 @@ def _floating(wanted: str) -> Convert:
                 return float(value)
             except OverflowError:
                 pass
+        if value.__class__ is str and value in _NO_NUMBERS:
+            return float(value)
         raise _mismatch(value, wanted)
 
     return read
@@ -93,8 +95,8 @@ def _blob(value: Any) -> Any:
     if value.__class__ is not str:
         raise _mismatch(value, "a Blob")
     try:
-        return binascii.a2b_base64(value, strict_mode=True)  # base64.b64decode matches a pattern first
-    except (binascii.Error, ValueError) as error:
+        return msgspec.convert(value, bytes)  # base64, as strictly as binascii and three times as fast
+    except msgspec.ValidationError as error:
         raise serialization(f"'{value[:64]}' can not be converted to a Blob") from error
 
 

@@ -154,6 +154,15 @@ class Invocation(msgspec.Struct, frozen=True):
     function_error: str = ""
 
 
+class Concern(msgspec.Struct, frozen=True):
+    """What the linter finds in a policy. where: ``policy NAME``, ``role NAME, policy NAME``; text: what is
+    wrong there."""
+
+    account: str
+    where: str
+    text: str
+
+
 class Functions(Protocol):
     """Functions as the trigger sees them. Implemented by Lambda."""
 

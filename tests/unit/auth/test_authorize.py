@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.policies import identity_of
 
@@ -211,7 +212,16 @@ def test_the_global_condition_keys_of_a_request() -> None:
         "aws:SecureTransport": "false",
         "aws:SourceIp": "10.1.1.1",
     }
-    assert "aws:SourceIp" not in global_conditions(context(via_service="lambda.amazonaws.com"))
+    acting = global_conditions(context(via_service="lambda.amazonaws.com"))  # as the role, on its own behalf
+    assert ("aws:SourceIp" in acting, acting["aws:ViaAWSService"]) == (False, "false")
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example"
+    federated = msgspec.structs.replace(ROLE, federated_provider=provider)
+    assert principal_conditions(federated)["aws:FederatedProvider"] == provider
+    nobody_yet = Principal("web-identity", ACCOUNT, "", "", federated_provider=provider)
+    assert principal_conditions(nobody_yet) == {
+        "aws:PrincipalIsAWSService": "false",
+        "aws:FederatedProvider": provider,
+    }
     user = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ann", "AIDA", "ann")
     assert principal_conditions(user)["aws:username"] == "ann"
 

@@ -56,16 +56,23 @@ GIVEN = {
     "auth": ("permissive", "permissive"),
     "log_level": ("debug", "debug"),
     "isolation": ("landlock", "landlock"),
+    "durability": ("relaxed", "relaxed"),
     "log_storage_mb": (100, "100"),
 }
-FLAGS = ("ephemeral", "strict_runtimes")
+FLAGS = ("ephemeral", "open_metrics", "strict_runtimes")
 
 
 def test_options_reach_the_server(started: list[Settings]) -> None:
     words = [word for name, (_, text) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", text)]
-    assert run("up", *words, "--ephemeral", "--strict-runtimes", "--no-eventual-rules").exit_code == 0
+    assert (
+        run(
+            "up", *words, "--ephemeral", "--open-metrics", "--strict-runtimes", "--no-eventual-rules"
+        ).exit_code
+        == 0
+    )
     values: dict[str, Any] = {name: value for name, (value, _) in GIVEN.items()}
-    assert started == [Settings(**values, ephemeral=True, strict_runtimes=True, eventual_rules=False)]
+    values |= dict.fromkeys(FLAGS, True)
+    assert started == [Settings(**values, eventual_rules=False)]
 
 
 def test_variables_reach_the_server(started: list[Settings]) -> None:
@@ -73,7 +80,8 @@ def test_variables_reach_the_server(started: list[Settings]) -> None:
     env |= {f"NORIA_{name.upper()}": "1" for name in FLAGS} | {"NORIA_EVENTUAL_RULES": "0"}
     assert run("up", env=env).exit_code == 0
     values: dict[str, Any] = {name: value for name, (value, _) in GIVEN.items()}
-    assert started == [Settings(**values, ephemeral=True, strict_runtimes=True, eventual_rules=False)]
+    values |= dict.fromkeys(FLAGS, True)
+    assert started == [Settings(**values, eventual_rules=False)]
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,10 @@ async def test_what_is_wrong_is_a_validation_error(
         (query(AccountId="222222222222"), "GetMetricData of another account"),
         (query(Label="${MAX}"), "GetMetricData's dynamic Label"),
         (query(stat="IQM"), "The statistic IQM"),
-        ({"Id": "e", "Expression": "SELECT x"}, "GetMetricData's Expression"),
+        ({"Id": "e", "Expression": "RATE(q)"}, "The function RATE of metric math"),
+        ({"Id": "e", "Expression": "SEARCH('{N} m', 'Sum')"}, "The function SEARCH of metric math"),
+        ({"Id": "e", "Expression": 'select AVG(m) FROM "N"'}, "Metrics Insights"),
+        ({"Id": "e", "Expression": "FILL(METRICS(), 0)", "Label": "${MAX}"}, "GetMetricData's dynamic Label"),
     ],
 )
 async def test_what_is_left_out_is_refused_by_name(
@@ -198,3 +201,73 @@ async def test_what_is_left_out_is_refused_by_name(
         await data(api, ctx, asked)
     assert caught.value.code == "NotImplemented"
     assert caught.value.message.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("expression", "values"),
+    [
+        ("a", [1.0, 2.0, 4.0]),
+        ("a + b", [11.0, 22.0]),
+        ("b / a * 100", [1000.0, 1000.0]),
+        ("100 * (a - 1) / 2", [0.0, 50.0, 150.0]),
+        ("2 ^ a", [2.0, 4.0, 16.0]),
+        ("-a + 1.5e1", [14.0, 13.0, 11.0]),
+        ("b / (a - 1)", [20.0]),  # what is divided by nothing has no value
+        ("SUM([a, b])", [11.0, 22.0, 4.0]),
+        ("AVG(METRICS())", [5.5, 11.0, 4.0]),
+        ("MAX(METRICS('b'))", [10.0, 20.0]),
+        ("a / SUM(a)", [1 / 7, 2 / 7, 4 / 7]),
+        ("a - MIN(a)", [0.0, 1.0, 3.0]),
+        ("FILL(b, 0)", [10.0, 20.0, 0.0, 0.0]),
+        ("FILL(b, REPEAT)", [10.0, 20.0, 20.0, 20.0]),
+        ("ABS(FLOOR(a / -3)) + CEIL(a / 3)", [2.0, 2.0, 4.0]),
+        ("again * 2", [4.0, 8.0, 16.0]),
+        ("SUM([a, b] * 2)", [22.0, 44.0, 8.0]),
+    ],
+)
+async def test_metric_math(
+    api: CloudWatchApi, ctx: RequestContext, expression: str, values: list[float]
+) -> None:
+    for name, numbers in (("a", (1.0, 2.0, 4.0)), ("b", (10.0, 20.0))):
+        for minute, number in enumerate(numbers):
+            await put(api, ctx, MetricName=name, Value=number, Timestamp=NOW + 60.0 * minute)
+    metrics = [query(name, name=name, ReturnData=False) for name in "ab"]
+    again = {"Id": "again", "Expression": "a * 2", "ReturnData": False}
+    asked = {"Id": "e", "Expression": expression}
+    times = {"start_time": NOW, "end_time": NOW + 240, "scan_by": "TimestampAscending"}
+    (result,) = (await data(api, ctx, *metrics, asked, again, **times))["MetricDataResults"]
+    assert (result["Id"], result["Label"]) == ("e", "e")
+    assert result["Values"] == pytest.approx(values)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("q +", "Error in expression 'e': Unexpected end at 3"),
+        ("q )", "Error in expression 'e': Unexpected ')' at 3"),
+        ("q $ 2", "Error in expression 'e': Unexpected character at 2"),
+        ("x", "Error in expression 'e': ID 'x' not found"),
+        ("e", "Error in expression 'e': 'e' is part of a circle"),
+        ("1 / 0", "Error in expression 'e': The result is no number"),
+        ("1 + 2", "The expression 'e' must return a time series, not a number or an array."),
+        ("[q]", "The expression 'e' must return a time series, not a number or an array."),
+        ("SUM(q)", "Error in expression 'e': There are no values"),
+        ("SUM(q, q)", "Error in expression 'e': SUM takes one argument"),
+        ("FILL(q, q)", "Error in expression 'e': FILL takes a number or REPEAT"),
+        ("(" * 50 + "q" + ")" * 50, "Error in expression 'e': Too deeply nested"),
+        ("q" + "^2" * 500, "Error in expression 'e': Too deeply nested"),
+        ("-" * 500 + "q", "Error in expression 'e': Too deeply nested"),
+    ],
+)
+async def test_what_is_wrong_with_an_expression_is_said(
+    api: CloudWatchApi, ctx: RequestContext, expression: str, message: str
+) -> None:
+    with pytest.raises(AwsError) as caught:
+        await data(api, ctx, query(), {"Id": "e", "Expression": expression})
+    assert (caught.value.query_code, caught.value.message) == ("ValidationError", message)
+
+
+async def test_no_more_is_read_than_fits_into_memory(api: CloudWatchApi, ctx: RequestContext) -> None:
+    queries = [query(f"q{number}") for number in range(100)]
+    with pytest.raises(AwsError, match="You have requested up to 1,440,000 datapoints"):
+        await data(api, ctx, *queries, start_time=NOW - 10 * 86_400, end_time=NOW)

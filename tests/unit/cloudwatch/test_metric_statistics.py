@@ -77,6 +77,8 @@ async def test_what_was_negative_has_no_percentiles(api: CloudWatchApi, ctx: Req
         ({"period": None}, "MissingParameter", "The parameter Period is required."),
         ({"period": 0}, "InvalidParameterValue", "The parameter Period must be greater than 0."),
         ({"period": 90}, "InvalidParameterValue", "The parameter Period must be a multiple of 60."),
+        ({"start_time": -1.0}, "InvalidParameterValue", "The value -1.0 for parameter StartTime is invalid."),
+        ({"end_time": 1e300}, "InvalidParameterValue", "The value 1e+300 for parameter EndTime is invalid."),
         (
             {"end_time": NOW - 600},
             "InvalidParameterValue",
@@ -189,3 +191,11 @@ async def test_a_long_time_is_read_in_slices(
         await put(api, ctx, Value=1.0, Timestamp=NOW - 60.0 * minute)
     (point,) = await points(api, ctx, period=172_800, start_time=NOW - 86_400, end_time=NOW + 60)
     assert point["SampleCount"] == 10.0
+
+
+async def test_a_time_without_end_costs_no_more_than_what_is_kept(
+    api: CloudWatchApi, ctx: RequestContext
+) -> None:
+    await put(api, ctx, Value=1.0, Timestamp=NOW + 7_200.0)
+    (point,) = await points(api, ctx, start_time=0.0, end_time=253_402_300_799.0, period=60 * 10**12)
+    assert point["SampleCount"] == 1.0

@@ -132,6 +132,23 @@ async def test_a_store_that_fails_stops_nothing(
     await collector.stop()
 
 
+async def test_a_bug_in_what_measures_is_logged_and_stops_nothing(
+    store: SqliteStore, collector: Collector, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a bug")
+
+    collector.measured.append(fail)
+    collector.start()
+    put(collector)
+    for _ in range(2):
+        clock.advance(60)
+        await settle()
+    assert caplog.text.count("metrics are lost, a bug") == 2
+    assert await stored(store) == [(0, 1.0)]
+    await collector.stop()
+
+
 async def test_an_accounts_metrics_are_gone_with_it(store: SqliteStore, collector: Collector) -> None:
     put(collector)
     await collector.reset(ACCOUNT)

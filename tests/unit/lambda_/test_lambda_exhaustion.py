@@ -71,7 +71,7 @@ THREADS = "\n".join(
 
 @pytest.fixture
 async def service(isolated: Lambda) -> Lambda:
-    await isolated.create(HANDLER, memory_size=256, timeout=5)
+    await isolated.create(HANDLER, memory_size=256, timeout=30)
     return isolated
 
 

@@ -170,6 +170,19 @@ async def test_an_environment_has_temporary_files_of_its_own(attacker: Attacker)
     await service.call(name="second")
 
 
+async def test_a_function_is_a_user_with_a_name_and_a_home_that_is_not_yours(attacker: Attacker) -> None:
+    await attacker.service.create(
+        "import getpass, os, pathlib\n"
+        "def handler(e, c):\n    return [getpass.getuser(), str(pathlib.Path.home())]\n",
+        name="who",
+    )
+    name, home = await attacker.service.call(name="who")
+    if attacker.service.settings.isolation == "namespaces":
+        assert (name, home) == ("sbx_user1051", "/")
+    else:
+        assert home.startswith(str(attacker.service.settings.data_dir / "tmp"))
+
+
 async def test_its_paths_are_awss(attacker: Attacker) -> None:
     service = attacker.service
     if service.settings.isolation != "namespaces":

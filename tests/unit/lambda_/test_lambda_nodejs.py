@@ -15,7 +15,7 @@ from tests.unit.lambda_.conftest import ISOLATIONS, ROLE, Lambda, until, zipped
 
 from noria.clock import SystemClock
 from noria.config import IsolationMode
-from noria.services.lambda_.interpreters import find_nodes
+from noria.services.lambda_.runtime_table import RUNTIMES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -155,16 +155,19 @@ async def test_every_way_to_fail_has_awss_document(
 
 
 async def test_the_log_says_which_node_runs_a_runtime_that_is_not_here(service: Lambda) -> None:
-    nodes = find_nodes()
-    missing = next(name for name in ("nodejs22.x", "nodejs20.x") if int(name[6:8]) not in nodes)
-    await service.create(CODE, name="other", runtime=missing, handler="index.nested.deep.handler")
+    runtimes = service.api._core.runtimes
+    here = runtimes._interpreters.pop(RUNTIMES["nodejs22.x"], None)
+    await service.create(CODE, name="other", runtime="nodejs22.x", handler="index.nested.deep.handler")
     assert await service.call(name="other") == "deep"
     await until(lambda: service.logs.lines("other"), "its log is written")
     lines = service.logs.lines("other")
-    used = min(nodes, key=lambda major: (abs(major - int(missing[6:8])), -major))
-    assert lines[0] == f"INIT_START Runtime Version: nodejs:{nodes[used].text}\n"
-    runs = f"NORIA Node.js {nodes[used].text} runs {missing}"
-    assert lines[1].startswith(f"{runs}: no Node.js {missing[6:8]} on this machine: neither on the PATH nor ")
+    used = runtimes.interpreter("nodejs22.x").text
+    assert lines[0] == f"INIT_START Runtime Version: nodejs:{used}\n"
+    assert lines[1].startswith(
+        f"NORIA Node.js {used} runs nodejs22.x: no Node.js 22 on this machine: neither "
+    )
+    if here is not None:
+        runtimes._interpreters[RUNTIMES["nodejs22.x"]] = here
 
 
 async def test_callback_handlers_are_refused_since_node_24(service: Lambda) -> None:

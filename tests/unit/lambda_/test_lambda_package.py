@@ -15,10 +15,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.unit.lambda_.conftest import zipped
+from tests.unit.lambda_.conftest import until, zipped
 
 from noria.errors import AwsError
-from noria.services.lambda_ import unpack
+from noria.services.lambda_ import package, unpack
 from noria.services.lambda_.code_files import GET_FLAGS, TOP_OF_HIERARCHY, spread
 from noria.services.lambda_.package import PackageStore
 
@@ -276,3 +276,22 @@ async def test_packages_are_put_far_from_each_other_where_the_file_system_can(
     assert flags_of(tmp_path / "code") & TOP_OF_HIERARCHY == flags_of(tmp_path) & TOP_OF_HIERARCHY
     if flags_of(tmp_path) & 0x80000:  # extents: it is ext4
         assert flags_of(tmp_path / "code") & TOP_OF_HIERARCHY
+
+
+async def test_modules_are_compiled_once_for_each_interpreter(
+    packages: PackageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not again with every function and update that has the same package."""
+    compiled: list[str] = []
+
+    async def compiler(executable: str, task_root: Path) -> None:
+        compiled.append(executable)
+
+    monkeypatch.setattr(package, "compile_package", compiler)
+    for _ in range(2):
+        sha256 = await packages.add(zipped({"app.py": ""}), "build")
+        for executable in ("one", "one", "two"):
+            packages.compile(sha256, executable)
+            await until(lambda: not packages._compiling, "it is compiled")
+        await packages.release(sha256, "build")
+    assert compiled == ["one", "two"] * 2

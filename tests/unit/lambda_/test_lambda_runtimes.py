@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import pytest
 from tests.support.server import alive
-from tests.unit.lambda_.conftest import ACCOUNT, ROLE, Lambda, until, zipped
+from tests.unit.lambda_.conftest import ACCOUNT, ISOLATIONS, ROLE, Lambda, until, zipped
 
 from noria.clock import SystemClock
+from noria.config import IsolationMode
+from noria.services.lambda_ import interpreters
 from noria.services.lambda_.actions import ACTIONS
 from noria.services.lambda_.interpreters import Interpreter, find_interpreter, libraries_dir
-from noria.services.lambda_.libraries import InstallError, install
+from noria.services.lambda_.libraries import InstallError, install, install_node_modules
 from noria.services.lambda_.runtime_table import Runtime
 from noria.services.lambda_.runtimes import Runtimes
 from noria.services.lambda_.service import APIS
@@ -124,6 +127,50 @@ async def test_install_says_what_is_wrong(machine: Path) -> None:
     with pytest.raises(InstallError, match="pip could not install them:\nno network"):
         await install("3.12")
     assert list(libraries_dir((3, 12)).parent.iterdir()) == []
+
+
+async def test_install_puts_awss_sdk_where_node_finds_it(
+    machine: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(machine / "bin" / "node", """echo '["/real/bin/node", [20, 1, 2]]'""")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InstallError, match="npm could not install them"):
+        await install_node_modules()
+    script(
+        machine / "bin" / "npm",
+        """case "$*" in "install "*"@aws-sdk/client-sqs "*) ;; *) exit 1 ;; esac
+for last in "$@"; do [ "$previous" = --prefix ] && break; previous=$last; done
+/bin/mkdir -p "$last/node_modules/@aws-sdk" """,
+    )
+    expected = cache / "noria" / "runtimes" / "nodejs" / "node_modules"
+    assert await install_node_modules() == expected
+    assert await install_node_modules() == expected
+    assert (expected / "@aws-sdk").is_dir()
+    (node,) = interpreters.find_nodes().values()
+    assert (node.text, node.home, node.modules) == ("20.1.2", "/real", str(expected))
+    (machine / "bin" / "node").unlink()
+    with pytest.raises(InstallError, match=r"no Node\.js on this machine"):
+        await install_node_modules()
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+async def test_functions_find_what_was_installed_for_node(
+    tmp_path: Path, cache: Path, isolation: IsolationMode
+) -> None:
+    """ES modules where the runtime has its place; in other modes, NODE_PATH leads to it, for CommonJS."""
+    package = cache / "noria" / "runtimes" / "nodejs" / "node_modules" / "sdk"
+    package.mkdir(parents=True)
+    (package / "index.js").write_text("exports.what = 'the sdk';\n")
+    service = Lambda(tmp_path / "data", SystemClock(), isolation=isolation)
+    await service.start()
+    common = "const sdk = require('sdk');\nexports.handler = async () => sdk.what;\n"
+    await service.create({"app.js": common}, runtime="nodejs20.x")
+    assert await service.call() == "the sdk"
+    if isolation == "namespaces":
+        module = "import { what } from 'sdk';\nexport const handler = async () => what;\n"
+        await service.create({"app.mjs": module}, "g", runtime="nodejs20.x")
+        assert await service.call(name="g") == "the sdk"
+    await service.stop()
 
 
 @pytest.fixture

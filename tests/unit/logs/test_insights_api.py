@@ -14,7 +14,7 @@ from tests.support.logs import ACCOUNT, NOW, REGION, logs_api, refusal
 from noria.clock import ManualClock
 from noria.context import RequestContext, root_principal
 from noria.errors import AwsError
-from noria.services.logs.insights import limits
+from noria.services.logs.insights import limits, queries
 from noria.services.logs.insights import runner as runner_module
 from noria.services.logs.insights.actions import ACTIONS
 from noria.services.logs.insights.api import InsightsApi
@@ -137,6 +137,27 @@ async def test_results_come_in_pages(insights: Insights) -> None:
     )
     assert [row[0]["value"] for row in first["results"] + second["results"]] == list("43210")
     assert second["nextToken"] is None
+    other = await insights.start("fields @message")
+    with refusal("InvalidParameterException", "The specified nextToken is invalid."):
+        await insights.api.get_query_results(CTX, query_id=other, next_token=first["nextToken"])
+
+
+async def test_only_so_much_is_remembered(insights: Insights, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "KEPT_QUERIES", 3)
+    await insights.put("x" * 1000)
+    ids = []
+    for _ in range(4):
+        ids.append(await insights.start("fields @message"))
+        await insights.ended(ids[-1])
+
+    async def remembered() -> list[str]:
+        return [query["queryId"] for query in (await insights.api.describe_queries(CTX))["queries"]]
+
+    assert await remembered() == ids[:0:-1]
+    monkeypatch.setattr(queries, "KEPT_BYTES", 2500)
+    assert await remembered() == ids[:1:-1]
+    insights.clock.advance(7 * 86_400 + 1)
+    assert await remembered() == []
 
 
 async def test_a_regular_expression_that_explodes_is_alone_and_can_be_stopped(

@@ -122,6 +122,19 @@ def test_groups_are_filtered_sorted_limited_and_grouped_again() -> None:
     assert rows(again, NUMBERS) == [{"most": "4", "groups": "3"}]
 
 
+def test_groups_may_be_sorted_by_what_has_no_name() -> None:
+    query = "stats count(*), max(n) by bin(5m) | sort bin(5m) desc | display bin(5m), count(*) * 2 as twice"
+    assert rows(query, NUMBERS) == [
+        {"bin(5m)": "2027-01-15 08:05:00.000", "twice": "10"},
+        {"bin(5m)": "2027-01-15 08:00:00.000", "twice": "10"},
+    ]
+    assert column("stats count(*) by n % 3 as rest | sort count(*) desc, rest", NUMBERS, "rest") == [
+        "1",
+        "0",
+        "2",
+    ]
+
+
 def test_nothing_counted_is_zero_and_no_group_is_no_row() -> None:
     assert rows('filter @message = "x" | stats count(*) as c, avg(n)', LINES) == [{"c": "0"}]
     assert rows('filter @message = "x" | stats count(*) by kind', LINES) == []
@@ -185,6 +198,7 @@ MALFORMED = [
     ("filter a ~ 1", "unexpected symbol found ~ at line 1 and position 9", 9, 10),
     ('filter a = "open', 'unexpected symbol found " at line 1 and position 11', 11, 12),
     ("limit x", "unexpected symbol found x at line 1 and position 6", 6, 7),
+    ("limit " + "9" * 5000, "The limit must be between 1 and 100000", 6, 5006),
     ("limit 0", "The limit must be between 1 and 100000", 6, 7),
     ("dedup a | sort b", "unexpected symbol found sort at line 1 and position 10", 10, 14),
     ("fields nosuch(1)", "Invalid function: nosuch", 7, 16),
@@ -243,3 +257,8 @@ def test_a_long_query_is_no_deep_recursion() -> None:
 def test_names_that_build_on_each_other_are_computed_once() -> None:
     doubled = " | ".join(f"fields f{number} + f{number} as f{number + 1}" for number in range(60))
     assert column(f"fields 1 as f0 | {doubled} | display f60", ["x"], "f60") == [str(2**60)]
+
+
+def test_numbers_do_not_grow_without_end() -> None:
+    squared = " | ".join(f"fields f{number} * f{number} as f{number + 1}" for number in range(60))
+    assert column(f"fields 10 as f0 | {squared} | display f60", ["x"], "f60") == [None]

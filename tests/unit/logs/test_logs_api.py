@@ -87,6 +87,14 @@ async def test_a_stream_is_described_as_aws_does(
     assert answer["rejectedLogEventsInfo"] is None
 
 
+async def test_a_batch_of_ten_thousand_events_is_put_in_its_order(
+    api: LogsApi, ctx: RequestContext, stream: dict[str, Any]
+) -> None:
+    texts = [str(number) for number in range(10_000)]
+    await put(api, ctx, stream, *[(NOW, text) for text in texts])
+    assert messages(await api.filter_log_events(ctx, log_group_name=GROUP)) == texts
+
+
 async def test_streams_are_listed_in_pages_by_name_and_by_last_event(
     api: LogsApi, ctx: RequestContext
 ) -> None:
@@ -334,6 +342,21 @@ async def test_filter_interleaves_streams_in_pages_with_ids_in_order(
     assert messages(back) == ["d", "c", "b"]
     rest = await api.filter_log_events(ctx, log_group_name=GROUP, next_token=back["nextToken"])
     assert (messages(rest), rest["nextToken"]) == (["a"], None)
+
+
+async def test_filters_pages_lead_back_too_and_a_token_stays_good(
+    api: LogsApi, ctx: RequestContext, stream: dict[str, Any]
+) -> None:
+    await put(api, ctx, stream, *[(NOW + number, f"{number} x") for number in range(5)])
+    backward: dict[str, Any] = {"log_group_name": GROUP, "start_from_head": False, "limit": 2}
+    first = await api.filter_log_events(ctx, **backward)
+    assert messages(first) == ["4 x", "3 x"]
+    await put(api, ctx, stream, (NOW + 10, "later"))
+    for _ in range(2):
+        second = await api.filter_log_events(ctx, **backward, next_token=first["nextToken"])
+        assert messages(second) == ["2 x", "1 x"]
+    last = await api.filter_log_events(ctx, **backward, next_token=second["nextToken"])
+    assert (messages(last), last["nextToken"]) == (["0 x"], None)
 
 
 async def test_filter_takes_names_or_a_prefix_and_a_pattern(

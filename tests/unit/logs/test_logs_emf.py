@@ -36,7 +36,8 @@ def event(**changes: Any) -> dict[str, Any]:
 
 def found(document: Any) -> list[Any]:
     message = document if isinstance(document, str) else json.dumps(document)
-    return [(m.name, m.unit, dict(m.dimensions), m.values) for m in embedded_metrics(message, NOW_MS)]
+    metrics = embedded_metrics(message, NOW_MS)
+    return [(m.name, m.unit, each, m.values) for m in metrics for each in m.dimension_sets]
 
 
 def test_the_specifications_example_is_read() -> None:
@@ -45,7 +46,7 @@ def test_the_specifications_example_is_read() -> None:
         "lambda-function-metrics",
         "time",
         "Milliseconds",
-        {"functionVersion": "$LATEST"},
+        [{"functionVersion": "$LATEST"}],
         [100.0],
         NOW_MS / 1000,
     )
@@ -83,6 +84,7 @@ def test_what_is_not_in_the_format_is_left_alone(text: str) -> None:
         event(Dimensions=[["absent"]]),
         event(Dimensions=["functionVersion"]),
         event(Dimensions=[["functionVersion"] * 31]),
+        event(Dimensions=[["functionVersion"]] * 1001),
         event(root={"functionVersion": 7}),
         event(root={"functionVersion": ""}),
         event(Metrics=[{"Name": "absent"}]),

@@ -65,6 +65,15 @@ def test_not_action_and_denies_are_looked_at_too() -> None:
     assert finding.startswith("NotAction sqs:Nope: there is no such action of sqs")
 
 
+def test_a_resources_policy_is_asked_about_that_resource_only() -> None:
+    own = QUEUE
+    for resource in ("*", QUEUE, "arn:aws:sqs:*:*:act*", "arn:aws:sqs:us-west-1:*"):
+        assert findings(of("sqs:*", resource), own) == []
+    other = QUEUE + "x"
+    assert findings(of("sqs:*", other), own) == [f"Resource {other}: the policy is asked about {QUEUE} only"]
+    assert findings({"Statement": {"Effect": "Allow", "Action": "sqs:*", "Principal": "*"}}, own) == []
+
+
 def test_what_is_found_is_bounded() -> None:
     assert len(findings(of([f"nothing{number}:X" for number in range(45)]))) == FINDINGS_KEPT
 

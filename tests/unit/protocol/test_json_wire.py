@@ -16,6 +16,7 @@ from noria.protocol.models import load_service
 
 SQS = JsonCodec(load_service("sqs"))
 LOGS = JsonCodec(load_service("logs"))
+METRICS = JsonCodec(load_service("monitoring"))
 
 
 def request(codec: JsonCodec, operation: str, body: bytes) -> Request:
@@ -41,6 +42,16 @@ def refusal(codec: JsonCodec, operation: str, body: bytes) -> str:
 def body_of(response: Response) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(response.body)
     return document
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_has_no_number_for_is_a_text(text: str) -> None:
+    """As the JavaScript SDK writes it."""
+    sent = {"MetricData": [{"MetricName": "m", "Value": text}]}
+    (datum,) = decode(METRICS, "PutMetricData", json.dumps(sent).encode())["metric_data"]
+    assert str(datum["Value"]) == str(float(text))
+    sent["MetricData"][0]["Value"] = "1"
+    assert refusal(METRICS, "PutMetricData", json.dumps(sent).encode()) == "SerializationException"
 
 
 def test_members_get_their_python_names_and_nested_ones_keep_theirs() -> None:

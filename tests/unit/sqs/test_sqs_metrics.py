@@ -41,6 +41,33 @@ def test_sizes_are_told_apart_to_a_bound_and_nothing_is_lost(
     assert (count.sum, count.unit) == (21.0, "Count")
 
 
+@pytest.mark.parametrize("fifo", [False, True])
+async def test_what_comes_and_goes_is_counted(sqs: SqsClient, fifo: bool) -> None:
+    name = "q.fifo" if fifo else "q"
+    url = await sqs.queue(name, **({"FifoQueue": "true"} if fifo else {}))
+    ids: list[dict[str, str]] = [{}, {}, {}]
+    if fifo:
+        ids = [{"MessageGroupId": str(n), "MessageDeduplicationId": str(n)} for n in range(3)]
+    entries = [{"Id": str(n), "MessageBody": "four", **ids[n]} for n in range(2)]
+    await sqs("send_message_batch", queue_url=url, entries=entries)
+    one = {"message_group_id": "2", "message_deduplication_id": "2"} if fifo else {}
+    text = {"DataType": "String", "StringValue": "12"}
+    await sqs.send(url, "é", message_attributes={"n": text}, **one)
+    first, *rest = await sqs.receive(url, 3)
+    assert await sqs.receive(url) == []
+    await sqs("delete_message", queue_url=url, receipt_handle=first["ReceiptHandle"])
+    entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(rest)]
+    await sqs("delete_message_batch", queue_url=url, entries=entries)
+    sqs.api.metrics.collect(sqs.clock.now_s())
+    assert sink_of(sqs).sums(QueueName=name) == {
+        "NumberOfMessagesSent": 3.0,
+        "SentMessageSize": 4.0 + 4.0 + (2 + 1 + 6 + 2),
+        "NumberOfMessagesReceived": 3.0,
+        "NumberOfMessagesDeleted": 3.0,
+        "NumberOfEmptyReceives": 1.0,
+    }
+
+
 async def test_what_a_queue_holds_is_measured_while_it_is_active(sqs: SqsClient) -> None:
     url = await sqs.queue()
     await sqs.queue("idle")

@@ -20,12 +20,12 @@ from noria.services.cloudwatch.checks import (
 )
 from noria.services.cloudwatch.collector import Collector
 from noria.services.cloudwatch.datum import minutes_of
-from noria.services.cloudwatch.queries import Query, labels, page_token, parse_page_token, parse_queries
-from noria.services.cloudwatch.statistics import Window, periods, statistic, statistics
+from noria.services.cloudwatch.evaluation import Evaluation
+from noria.services.cloudwatch.queries import labels, page_token, parse_page_token, parse_queries
+from noria.services.cloudwatch.statistics import Window, periods, statistics
 from noria.store.metrics import MAX_SERIES, Metrics, Minute, Series
 
 READ_MINUTES = 1_440  # in one turn of the loop: 3 ms
-Points = list[tuple[int, float]]
 
 
 class CloudWatchApi:
@@ -161,17 +161,16 @@ class CloudWatchApi:
                 f"The parameter MaxDatapoints must be between 1 and {limits.MAX_DATA_POINTS}."
             )
         skipped = parse_page_token(next_token) if next_token else 0
-        if any(query.expression for query in queries):
-            raise not_implemented("GetMetricData's Expression")
         await self._collector.flush()
+        evaluation = Evaluation(queries, start_s, end_s, self._minutes)
+        found = await evaluation.run()
         names = labels(queries)
         results: list[dict[str, Any]] = []
         before, end = 0, skipped + max_datapoints
         for query in queries:
-            points, messages = await self._points(query, start_s, end_s)
             if not query.returned:
                 continue
-            points.sort(reverse=scan_by == "TimestampDescending")
+            points = sorted(found[query.id].items(), reverse=scan_by == "TimestampDescending")
             page = points[max(0, skipped - before) : max(0, end - before)]
             if page or not skipped:
                 is_whole = not points or before + len(points) <= end
@@ -182,7 +181,7 @@ class CloudWatchApi:
                         "Timestamps": [time_s for time_s, _ in page],
                         "Values": [value for _, value in page],
                         "StatusCode": "Complete" if is_whole else "PartialData",
-                        "Messages": messages or None,
+                        "Messages": evaluation.messages.get(query.id),
                     }
                 )
             before += len(points)
@@ -192,27 +191,13 @@ class CloudWatchApi:
             "NextToken": page_token(end) if before > end else None,
         }
 
-    async def _points(
-        self, query: Query, start_s: float, end_s: float
-    ) -> tuple[Points, list[dict[str, str]]]:
-        """Of several units, where the query names none, the first in alphabetical order counts."""
-        assert query.series is not None
-        window = Window.of(start_s, end_s, query.period_s)
-        units = periods(await self._minutes(query.series, window), window)
-        messages = []
-        if not query.unit and len(units) > 1:
-            text = f"Multiple units returned: '[{', '.join(units)}]'"
-            messages.append({"Code": "MultipleUnits", "Value": text})
-        unit = query.unit or next(iter(units), "")
-        found = ((begin_s, statistic(query.statistic, of)) for begin_s, of in units.get(unit, {}).items())
-        return [(begin_s, value) for begin_s, value in found if value is not None], messages
-
     async def _minutes(self, series: Series, window: Window) -> list[Minute]:
-        """Those that there are; more are not kept."""
-        oldest = int(self._clock.now_s() // 60) - limits.KEPT_MINUTES
+        """Those that there can be."""
+        now = int(self._clock.now_s() // 60)
+        end = min(window.end, now + limits.MAX_LEAD_S // 60 + 2)
         found: list[Minute] = []
-        for first in range(max(window.first, oldest), window.end, READ_MINUTES):
-            last = min(first + READ_MINUTES, window.end) - 1
+        for first in range(max(window.first, now - limits.KEPT_MINUTES), end, READ_MINUTES):
+            last = min(first + READ_MINUTES, end) - 1
             found += await self._metrics.read(series, first, last)
             await asyncio.sleep(0)  # others have their turn
         return found
@@ -235,6 +220,9 @@ def _check_times(start_s: float | None, end_s: float | None) -> tuple[float, flo
         raise errors.missing("StartTime")
     if end_s is None:
         raise errors.missing("EndTime")
+    for name, time_s in (("StartTime", start_s), ("EndTime", end_s)):
+        if not 0 <= time_s <= limits.MAX_TIME_S:
+            raise errors.bad_value(time_s, name)
     if start_s == end_s:
         raise errors.invalid_value("The parameter StartTime must not equal parameter EndTime.")
     if start_s > end_s:

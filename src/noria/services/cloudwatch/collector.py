@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from noria.clock import Clock, Timer
 from noria.services.cloudwatch.limits import EXPIRY_S, FLUSH_S, KEPT_MINUTES, MAX_PENDING
+from noria.services.cloudwatch.prometheus import Exposition
 from noria.store.base import StoreError
 from noria.store.metrics import Metrics, Minute, Series
 
@@ -27,6 +28,7 @@ class Collector:
 
     counted: called before everything is written, to put what was counted elsewhere until the time given.
     measured: called once a minute, to put what is measured, such as a queue's length.
+    exposition: the same for Prometheus.
     """
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
@@ -34,6 +36,7 @@ class Collector:
         self._clock = clock
         self.counted: list[Callable[[float], None]] = []
         self.measured: list[Work] = []
+        self.exposition = Exposition()
         self._pending: dict[tuple[Series, int, str], Minute] = {}
         self._dropped = 0
         self._writing = asyncio.Lock()
@@ -80,6 +83,8 @@ class Collector:
         async with self._writing:
             pending, self._pending = self._pending, {}
             dropped, self._dropped = self._dropped, 0
+            for (series, _, _), values in pending.items():
+                self.exposition.add(series, values)
             if pending:
                 refused = await self._metrics.add([(key[0], minute) for key, minute in pending.items()])
                 dropped += len(refused)
@@ -103,6 +108,7 @@ class Collector:
 
     async def reset(self, account: str) -> None:
         await self.flush()
+        self.exposition.forget(account)
         await self._metrics.delete_account(account)
 
     def _schedule(self, interval_s: float, work: Work) -> None:
@@ -114,7 +120,12 @@ class Collector:
         self._schedule(interval_s, work)
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("metrics are lost, a bug", exc_info=error)
 
     async def _guarded(self, work: Work) -> None:
         try:

@@ -11,6 +11,7 @@ MAX_DIMENSION_VALUE_CHARS = 1_024
 MAX_VALUE = 2.0**360
 MAX_AGE_S = 14 * 86_400
 MAX_LEAD_S = 2 * 3_600
+MAX_TIME_S = 253_402_300_799  # the end of the year 9999
 RECENTLY_S = 3 * 3_600  # ListMetrics' PT3H
 LISTED_FOR_S = 14 * 86_400  # a metric without newer values is not listed
 LISTED = 500  # metrics in a page
@@ -19,6 +20,8 @@ MAX_EXTENDED_STATISTICS = 10
 MAX_POINTS = 1_440  # of a GetMetricStatistics answer
 MAX_QUERIES = 500  # of a GetMetricData request
 MAX_DATA_POINTS = 100_800  # of a page of GetMetricData
+MAX_EXPRESSION_CHARS = 2_048
+MAX_READ_POINTS = 1_000_000  # of all pages of a GetMetricData request; 100 MB while it is answered
 SHORT_PERIODS_S = (1, 5, 10, 20, 30)  # beside multiples of 60
 
 KEPT_MINUTES = 15 * 1_440  # of data by the minute (cloudwatch_concepts.html, "Metrics retention")

@@ -82,6 +82,9 @@ def _query(account: str, region: str, query: Mapping[str, Any], where: str) -> Q
     if stat is None:
         if not expression:
             raise errors.missing(f"{where}.MetricStat")
+        check_text(expression, f"{where}.Expression", limits.MAX_EXPRESSION_CHARS)
+        if expression.lstrip()[:7].upper() == "SELECT ":
+            raise not_implemented("Metrics Insights")
         period_s = query.get("Period")
         return Query(
             identifier,

@@ -12,6 +12,7 @@ import msgspec
 from noria.policy.lint import findings, resources_too_wide, too_wide
 from noria.services.iam.models import AWS_ACCOUNT, PolicyHolder, Role
 from noria.services.iam.repository import POLICY_KIND, Repository
+from noria.services.ports import Concern
 from noria.store.base import Records
 
 log = logging.getLogger(__name__)
@@ -26,14 +27,6 @@ class CallsMade(Protocol):
 
     def of(self, account: str, name: str) -> Mapping[tuple[str, str], bool]:
         """(action, resource) → whether it was allowed. name: ``role/NAME`` or ``user/NAME``."""
-
-
-class Concern(msgspec.Struct, frozen=True):
-    """account; where: ``policy NAME``, or ``role NAME, policy NAME``; text: what is wrong there."""
-
-    account: str
-    where: str
-    text: str
 
 
 @lru_cache(DOCUMENTS_CACHED)

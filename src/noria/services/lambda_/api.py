@@ -55,6 +55,7 @@ class LambdaApi:
         snap_start: settings.Member = None,
         vpc_config: settings.Member = None,
         code_signing_config_arn: str = "",
+        tenancy_config: settings.Member = None,
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name)
         if reference.account != ctx.account:
@@ -101,6 +102,7 @@ class LambdaApi:
             last_modified_ms=self._core.clock.now_ms(),
             revision_id=str(uuid.uuid4()),
             build_id=str(uuid.uuid4()),
+            isolates_tenants=tenancy_config is not None,
             shared=Shared(code_signing_config_arn=code_signing_config_arn),
             **given,
         )

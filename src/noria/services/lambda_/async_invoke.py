@@ -57,6 +57,7 @@ class Event(msgspec.Struct, frozen=True):
     accepted_ms: int
     due_ms: int
     trace: str = ""
+    tenant: str = ""
     failures: int = 0
     throttles: int = 0
 
@@ -103,6 +104,7 @@ class AsyncInvoker:
             now_ms,
             now_ms,
             work.trace,
+            work.tenant,
         )
         key = (reference.account, reference.region, work.request_id)
         await self._records.insert(KIND, *key, _encode(event))
@@ -168,7 +170,14 @@ class AsyncInvoker:
             return Ended("ZeroReservedConcurrency", event.failures, function.version, None)
         if self._clock.now_ms() - event.accepted_ms > config.age_ms:
             return Ended("EventAgeExceeded", event.failures, function.version, None)
-        work = Work(event.request_id, event.arn, event.payload, event.client_context, trace=event.trace)
+        work = Work(
+            event.request_id,
+            event.arn,
+            event.payload,
+            event.client_context,
+            trace=event.trace,
+            tenant=event.tenant,
+        )
         age_ms = self._clock.now_ms() - event.accepted_ms
         self._metrics.put(function, event.arn, "AsyncEventAge", age_ms, "Milliseconds")
         try:

@@ -78,6 +78,8 @@ def check_snap_start(function: Function) -> None:
         raise errors.invalid_parameter(
             f"{function.runtime} is not supported for SnapStart enabled functions."
         )
+    if function.isolates_tenants:
+        raise errors.no_tenants_there("SnapStart")
     if function.ephemeral_storage_mb > EPHEMERAL_STORAGE_MB:
         raise errors.invalid_parameter(
             f"Ephemeral storage of more than {EPHEMERAL_STORAGE_MB} MB is not supported for SnapStart "

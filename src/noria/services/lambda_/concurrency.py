@@ -64,6 +64,7 @@ class Concurrency:
         return outcome
 
     async def _invoke(self, function: Function, work: Work) -> Outcome:
+        check_tenant(function, work.tenant)
         if is_loop(work.trace, function):
             latest = await self._functions.get(function.account, function.region, function.name)
             if latest is None or latest.shared.recursive_loop == "Terminate":
@@ -150,3 +151,11 @@ class Concurrency:
                 old == new or await self._table.replace(account, region, RECORD, old, new)
             ):
                 return
+
+
+def check_tenant(function: Function, tenant: str) -> None:
+    """A function that isolates its tenants is invoked for one of them, and no other is."""
+    if function.isolates_tenants and not tenant:
+        raise errors.tenant_missing()
+    if tenant and not function.isolates_tenants:
+        raise errors.tenant_unexpected()

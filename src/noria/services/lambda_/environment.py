@@ -50,6 +50,7 @@ class Environment:
         self.log = log
         self.is_retired = False
         self.idle_since_ms = 0
+        self.tenant: str | None = None  # of its first invocation, where there are tenants, and of all others
         self._init_ms: float | None = None  # of an initialisation that no invocation has reported yet
         self._template = template
         self._memory = memory
@@ -271,6 +272,8 @@ def _event_headers(function: Function, work: Work, deadline_ms: int) -> list[tup
         ("Lambda-Runtime-Invoked-Function-Arn", work.arn),
         ("Lambda-Runtime-Trace-Id", next_header(work.trace, function, deadline_ms)),
     ]
+    if work.tenant:
+        headers.append(("Lambda-Runtime-Aws-Tenant-Id", work.tenant))
     if work.client_context:
         headers.append(("Lambda-Runtime-Client-Context", work.client_context))
     return headers

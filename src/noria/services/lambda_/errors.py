@@ -137,6 +137,25 @@ def too_many_requests(reason: str = "ConcurrentInvocationLimitExceeded") -> AwsE
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
 
 
+def tenant_missing() -> AwsError:
+    return invalid_parameter(
+        "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request "
+        "and try again."
+    )
+
+
+def tenant_unexpected() -> AwsError:
+    return invalid_parameter(
+        "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your "
+        "request and try again."
+    )
+
+
+def no_tenants_there(what: str) -> AwsError:
+    """what: that AWS does not let functions have that isolate their tenants."""
+    return invalid_parameter(f"{what} is not supported for functions with tenancy configuration.")
+
+
 def code_not_verified(name: str) -> AwsError:
     """Its package is not signed, and its code signing configuration enforces that."""
     text = (

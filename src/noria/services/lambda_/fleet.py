@@ -44,6 +44,13 @@ class Fleet:
         self.is_retired = False
         self.emptied = asyncio.Event()
 
+    def take(self, tenant: str) -> Environment | None:
+        """The last one used that may serve the tenant."""
+        for at in range(len(self.idle) - 1, -1, -1):
+            if self.idle[at].tenant in {None, tenant}:
+                return self.idle.pop(at)
+        return None
+
     @property
     def size(self) -> int:
         """Environments that are initialised, or are just being by an invocation."""

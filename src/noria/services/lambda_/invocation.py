@@ -15,6 +15,7 @@ class Work(msgspec.Struct):
 
     arn: as the caller named the function, with the qualifier that it gave.
     client_context: a JSON object in one line, or "". trace: the X-Ray header of what led to it, or "".
+    tenant: whose environment it is to be, for a function that isolates its tenants.
     stream: takes what a function writes that streams its answer; the outcome's payload is empty then.
     """
 
@@ -24,6 +25,7 @@ class Work(msgspec.Struct):
     client_context: str = ""
     wants_tail: bool = False
     trace: str = ""
+    tenant: str = ""
     stream: ResponseStream | None = None
 
 

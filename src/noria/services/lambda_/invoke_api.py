@@ -10,7 +10,7 @@ from typing import Any
 from noria.context import RequestContext
 from noria.services.lambda_ import errors
 from noria.services.lambda_.async_invoke import AsyncInvoker
-from noria.services.lambda_.concurrency import Concurrency
+from noria.services.lambda_.concurrency import Concurrency, check_tenant
 from noria.services.lambda_.core import Core
 from noria.services.lambda_.invocation import Outcome, Work
 from noria.services.lambda_.models import LATEST, Function, function_arn
@@ -42,11 +42,13 @@ class InvokeApi:
         client_context: str | None = None,
         payload: bytes = b"",
         qualifier: str | None = None,
+        tenant_id: str = "",
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name, qualifier)
         is_event = invocation_type == "Event"
         check_payload(payload, is_event=is_event)
         function = await self._invokable(reference)
+        check_tenant(function, tenant_id)
         if invocation_type == "DryRun":
             return {"StatusCode": 204}
         work = Work(
@@ -56,6 +58,7 @@ class InvokeApi:
             client_context=parse_client_context(client_context),
             wants_tail=log_type == "Tail" and not is_event,
             trace=ctx.trace_header,
+            tenant=tenant_id,
         )
         if is_event:
             await self._events.accept(reference, work)
@@ -82,11 +85,13 @@ class InvokeApi:
         client_context: str | None = None,
         payload: bytes = b"",
         qualifier: str | None = None,
+        tenant_id: str = "",
     ) -> dict[str, Any]:
         """What the function streams, as it does; what it answers all at once, in as few chunks as fit."""
         reference = resolve(ctx, function_name, qualifier)
         check_payload(payload, is_event=False)
         function = await self._invokable(reference)
+        check_tenant(function, tenant_id)
         if invocation_type == "DryRun":
             return {"StatusCode": 204}
         work = Work(
@@ -96,6 +101,7 @@ class InvokeApi:
             client_context=parse_client_context(client_context),
             wants_tail=log_type == "Tail",
             trace=ctx.trace_header,
+            tenant=tenant_id,
         )
         invocation = await self._streaming.invoke(function, work)
         is_streaming = invocation.is_streaming

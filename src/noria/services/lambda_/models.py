@@ -51,6 +51,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     environment: None where the request had none; answers then leave the member out, as AWS's do.
     update_status: None until Active. build_id: changes whenever environments have to be new ones.
     state_reason: why state or update_status is Failed. runtime_updates: RuntimeManagementConfig.
+    isolates_tenants: TenancyConfig, an environment is one tenant's.
     source_description: of a published version, what $LATEST's description was then.
     """
 
@@ -71,6 +72,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     layers: list[LayerUse] = []
     ephemeral_storage_mb: int = EPHEMERAL_STORAGE_MB
     logging: Logging = Logging()
+    isolates_tenants: bool = False
     tracing_mode: Literal["PassThrough", "Active"] = "PassThrough"
     dead_letter_arn: str = ""
     snap_start: bool = False
@@ -188,6 +190,8 @@ def configuration(function: Function, qualifier: str = "") -> dict[str, Any]:
         answer["Layers"] = [
             {"Arn": layer.arn, "CodeSize": layer.code_size_bytes} for layer in function.layers
         ]
+    if function.isolates_tenants:
+        answer["TenancyConfig"] = {"TenantIsolationMode": "PER_TENANT"}
     if function.dead_letter_arn:
         answer["DeadLetterConfig"] = {"TargetArn": function.dead_letter_arn}
     return answer | _state(function)

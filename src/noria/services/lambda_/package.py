@@ -54,6 +54,7 @@ class PackageStore:
         self._references: dict[str, set[str]] = {}
         self._unpacked: set[str] = set()  # known to be whole
         self._compiling: dict[str, asyncio.Task[None]] = {}
+        self._compiled: dict[str, set[str]] = {}  # for which interpreters
         self._compilers = asyncio.Semaphore(1)  # functions have the other cores
         self._locks = [asyncio.Lock() for _ in range(16)]  # by the digest's first digit
 
@@ -204,7 +205,8 @@ class PackageStore:
 
     def compile(self, sha256: str, executable: str) -> None:
         """Compile an unpacked package's modules for an interpreter, in the background."""
-        if sha256 not in self._compiling and self._references.get(sha256):
+        is_done = executable in self._compiled.get(sha256, ())
+        if not is_done and sha256 not in self._compiling and self._references.get(sha256):
             task_root = self._directory / sha256 / "task"
             self._compiling[sha256] = asyncio.create_task(self._compile(sha256, executable, task_root))
 
@@ -212,6 +214,7 @@ class PackageStore:
         try:
             async with self._compilers:
                 await compile_package(executable, task_root)
+            self._compiled.setdefault(sha256, set()).add(executable)
         finally:
             self._compiling.pop(sha256, None)
 
@@ -233,6 +236,7 @@ class PackageStore:
             self._references.pop(sha256, None)
             self._unpacked.discard(sha256)
             await self._stop_compiling(sha256)
+            self._compiled.pop(sha256, None)
             await asyncio.to_thread(self._remove, self._directory / sha256)
 
     def _remove(self, final: Path) -> None:

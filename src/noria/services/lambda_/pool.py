@@ -103,7 +103,8 @@ class Pool:
     async def _invoke_in(self, fleet: Fleet, function: Function, work: Work) -> Outcome:
         await self._builder.check_session(function)
         while True:
-            environment = self._take_idle(fleet) or await self._create(function, "on-demand")
+            environment = self._take_idle(fleet, work) or await self._create(function, "on-demand")
+            environment.tenant = work.tenant
             fleet.busy.add(environment)
             try:
                 return await environment.invoke(work)
@@ -116,9 +117,8 @@ class Pool:
                 fleet.busy.discard(environment)
                 self._put_back(fleet, environment)
 
-    def _take_idle(self, fleet: Fleet) -> Environment | None:
-        while fleet.idle:
-            environment = fleet.idle.pop()
+    def _take_idle(self, fleet: Fleet, work: Work) -> Environment | None:
+        while (environment := fleet.take(work.tenant)) is not None:
             if environment.is_alive and not self._builder.is_stale(environment):
                 return environment
             self._end(environment)

@@ -39,6 +39,13 @@ class ProvisionedApi:
                 "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
             )
         await self._core.require_qualifier(reference)
+        function = await self._core.functions.find(reference)
+        if function is not None and function.isolates_tenants:
+            raise errors.no_tenants_there("Provisioned concurrency")
+        if function is not None and function.snap_start:
+            raise errors.invalid_parameter(
+                "Provisioned Concurrency is not supported for SnapStart enabled functions."
+            )
         provision = Provision(provisioned_concurrent_executions, self._core.clock.now_ms())
         while True:
             provisions = await self._provisioning.of(reference)

@@ -77,7 +77,12 @@ class RuntimeApi:
         """Listen; return ``host:port``."""
         loop = asyncio.get_running_loop()
         host = _loopback_address() if LINUX else "127.0.0.1"
-        self._server = await loop.create_server(self._connect, host, 0, backlog=CONNECTIONS)
+        starting = asyncio.ensure_future(loop.create_server(self._connect, host, 0, backlog=CONNECTIONS))
+        try:
+            self._server = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._server = await starting  # whoever cancelled closes it
+            raise
         self.address = self._server.sockets[0].getsockname()[:2]
         return f"{self.address[0]}:{self.address[1]}"
 

@@ -48,10 +48,14 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         runtime_dir, task_root, temporary = namespaces.RUNTIME_DIR, namespaces.TASK_ROOT, namespaces.TEMPORARY
         layers = namespaces.LAYERS
         bin_dir = namespaces.INTERPRETER_DIR + "/bin"
+        modules = namespaces.MODULES
+        home = {}
     else:
         runtime_dir, task_root = site.interpreter.libraries, str(site.task_root)
         layers = str(site.layers_root or namespaces.LAYERS)
         temporary, bin_dir = str(site.scratch), os.path.dirname(site.interpreter.executable)
+        modules = site.interpreter.modules
+        home = {"HOME": temporary}  # not the user's, whose settings an SDK would read or stumble over
     variables = {
         "_HANDLER": function.handler,
         **_credentials(site),
@@ -78,12 +82,13 @@ def process_spec(site: Site, runtime_api: str) -> dict[str, Any]:
         "PWD": task_root,
         "SHLVL": "0",
         "TMPDIR": temporary,
+        **home,
         "LANG": "en_US.UTF-8",
         "LC_CTYPE": "C.UTF-8",
         "TZ": ":UTC",
         "PATH": f"{bin_dir}:/usr/local/bin:/usr/bin/:/bin:{layers}/bin",
         "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib:{layers}/lib",
-        **search_path(function.runtime, task_root, layers, runtime_dir),
+        **search_path(function.runtime, task_root, layers, runtime_dir, modules),
     }
     return {
         "task_root": str(site.task_root),

@@ -29,6 +29,8 @@ class TagApi:
             raise errors.other_region(region, ctx.region)
         if account != ctx.account:
             raise errors.other_account()
+        if kind == "capacity-provider":  # there are none
+            raise errors.not_found(f"Capacity provider not found: {arn}")
         resources = self._resources.get(kind)
         if resources is None:
             raise not_implemented(f"Tags of {kind}")

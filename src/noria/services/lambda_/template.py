@@ -51,7 +51,8 @@ class Template(ForkServer):
         self._connect(ours)
 
     def _arguments(self) -> list[str]:
-        return [self._interpreter.libraries, self._mode, self._interpreter.home]
+        interpreter = self._interpreter
+        return [interpreter.libraries, self._mode, interpreter.home, interpreter.modules]
 
     def _start(self) -> None:
         if self._socket is None:

@@ -1,13 +1,13 @@
 """The template of a runtime: a process that has awslambdaric imported and forks execution environments.
 
 A script of its own, run by the runtime's interpreter (so: Python 3.9 syntax, of Noria only `sandbox`), with
-``python -S template_process.py FD LIBRARIES MODE HOME``. MODE: of isolation, see `sandbox.confine`. HOME: the
-prefix of another interpreter, which environments execute; "" where this one goes on in them. FD: a stream
-socket to the server; each message is a line of JSON. To here: ``{"fork": {…}, "id": n}`` with the write end
-of the output pipe and, where ``control`` is not "", what a snapshot or an environment that waits is told
-by, and ``{"kill": pid}``. From here:
-``{"ready": true}`` at first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and,
-once nothing is left of an environment, ``{"exit": pid, "status": wait status}``.
+``python -S template_process.py FD LIBRARIES MODE HOME MODULES``. MODE: of isolation, see `sandbox.confine`.
+HOME: the prefix of another interpreter, which environments execute; "" where this one goes on in them.
+MODULES: its libraries, or "". FD: a stream socket to the server; each message is a line of JSON. To here:
+``{"fork": {…}, "id": n}`` with the write end of the output pipe and, where ``control`` is not "", what a
+snapshot or an environment that waits is told by, and ``{"kill": pid}``. From here: ``{"ready": true}`` at
+first, ``{"pid": pid, "id": n}`` or ``{"error": text, "id": n}`` to each fork, and, once nothing is left of an
+environment, ``{"exit": pid, "status": wait status}``.
 
 It must stay single-threaded (it forks) and must not import what packages bring themselves (boto3, urllib3).
 When the socket closes, which a server that is killed does too, everything that was forked here is killed.
@@ -16,6 +16,7 @@ When the socket closes, which a server that is killed does too, everything that 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -172,12 +173,14 @@ class Forker:
 class Template(Forker):
     """A runtime's: its environments are confined."""
 
-    def __init__(self, control: socket.socket, mode: str, libraries: str, home: str) -> None:
+    def __init__(self, control: socket.socket, mode: str, libraries: str, home: str, modules: str) -> None:
         super().__init__(control)
         self.mode = mode
         self.libraries = libraries
         self.home = home or namespaces.interpreter_home()
-        self.root = namespaces.Root(libraries, self.home) if mode == confine.NAMESPACES else None
+        self.modules = modules
+        is_alone = mode == confine.NAMESPACES
+        self.root = namespaces.Root(libraries, self.home, modules) if is_alone else None
         self.self_fd = os.pidfd_open(os.getpid()) if kernel.LINUX else -1  # readable once this process ended
         self.ending: namespaces.Ending | None = None  # of what is being forked
         self.endings: dict[int, namespaces.Ending] = {}
@@ -209,7 +212,7 @@ class Template(Forker):
             last = CONTROL_FD
             os.dup2(fds[0], CONTROL_FD, inheritable=False)
         os.closerange(last + 1, 1024)  # the template's few
-        confine.confine(self.mode, spec, self.libraries, self.home)
+        confine.confine(self.mode, spec, [self.libraries, self.home, self.modules])
         if self.ending:
             pid = os.fork()
             if pid:
@@ -295,6 +298,8 @@ def preload(libraries: str) -> None:
     site.setquit()
     site.setcopyright()
     site.sethelper()
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libstdc++.so.6")  # which the native client needs: half of the time that it takes to load
     sys.modules["runtime_client"] = None  # type: ignore[assignment]
     import concurrent.futures.thread  # noqa: F401  what awslambdaric waits with, from Python 3.12 on
 
@@ -366,11 +371,11 @@ def guard() -> None:
     os._exit(0)
 
 
-def main(control_fd: int, libraries: str, mode: str, home: str) -> None:
+def main(control_fd: int, libraries: str, mode: str, home: str, modules: str) -> None:
     if mode != confine.NAMESPACES and kernel.LINUX:
         guard()
     kernel.process_control(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    template = Template(socket.socket(fileno=control_fd), mode, libraries, home)
+    template = Template(socket.socket(fileno=control_fd), mode, libraries, home, modules)
     if not home:
         preload(namespaces.RUNTIME_DIR if template.root else libraries)
     gc.collect()

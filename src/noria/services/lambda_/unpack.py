@@ -10,7 +10,8 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from noria.errors import AwsError
@@ -23,6 +24,7 @@ NAME_BYTES = 255  # of one path component, on every file system in use
 PATH_BYTES = 2048
 COPY_BYTES = 1 << 20
 AT_ONCE_BYTES = 8 << 20  # larger files are unpacked piece by piece
+BATCH = 64  # entries that are inflated at once, by another thread
 LOCAL_HEADER = struct.Struct("<4s22x2H")
 ENCRYPTED = 1
 SYMLINK_TARGET_BYTES = 1024
@@ -94,8 +96,17 @@ class _Unpacking:
         self._links: dict[PurePosixPath, str] = {}
 
     def run(self, infos: list[zipfile.ZipInfo]) -> None:
-        for info in infos:
-            self._entry(info)
+        """What is inflated is written while more is inflated: neither holds the interpreter's lock."""
+        with ThreadPoolExecutor(1) as inflating:
+            batches = _batches(infos)
+            batch = next(batches, [])
+            contents = inflating.submit(self._contents, batch)
+            while batch:
+                following = next(batches, [])
+                upcoming = inflating.submit(self._contents, following)
+                for info, content in zip(batch, contents.result(), strict=True):
+                    self._entry(info, content)
+                batch, contents = following, upcoming
         _check_links(self._links)
         for path, target in self._links.items():
             self._remove_earlier(str(path))
@@ -103,7 +114,11 @@ class _Unpacking:
         for directory in self._directories:  # read-only, as a function's task root is on AWS
             os.chmod(directory or ".", 0o555, dir_fd=self._root)
 
-    def _entry(self, info: zipfile.ZipInfo) -> None:
+    def _contents(self, batch: list[zipfile.ZipInfo]) -> list[bytes | None]:
+        """None for what is no file, or too large."""
+        return [self._content(info) if _is_small_file(info) else None for info in batch]
+
+    def _entry(self, info: zipfile.ZipInfo, content: bytes | None) -> None:
         path = _safe_path(info.filename)
         mode = info.external_attr >> 16
         kind = stat.S_IFMT(mode)
@@ -121,7 +136,7 @@ class _Unpacking:
             if kind == stat.S_IFLNK:
                 self._links[PurePosixPath(path)] = self._link_target(info)
             else:
-                self._file(info, path, 0o555 if mode & 0o111 else 0o444)
+                self._file(info, path, 0o555 if mode & 0o111 else 0o444, content)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise zipfile.BadZipFile(f"{info.filename} is a file and a directory") from error
 
@@ -145,7 +160,7 @@ class _Unpacking:
         except OSError as error:  # EISDIR; EPERM on macOS
             raise zipfile.BadZipFile(f"{path} is a file and a directory") from error
 
-    def _file(self, info: zipfile.ZipInfo, path: str, mode: int) -> None:
+    def _file(self, info: zipfile.ZipInfo, path: str, mode: int, content: bytes | None) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             fd = os.open(path, flags, 0o600, dir_fd=self._root)
@@ -153,10 +168,9 @@ class _Unpacking:
             self._remove_earlier(path)
             fd = os.open(path, flags, 0o600, dir_fd=self._root)
         try:
-            if info.file_size > AT_ONCE_BYTES:
+            if content is None:
                 self._copy(info, fd)
             else:
-                content = self._content(info)
                 self._count(len(content))
                 _write(fd, content)
             os.fchmod(fd, mode)
@@ -195,6 +209,25 @@ class _Unpacking:
         if not target or "\0" in target:
             raise zipfile.BadZipFile("a symbolic link has no target")
         return target
+
+
+def _is_small_file(info: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    return kind in {0, stat.S_IFREG} and not info.is_dir() and info.file_size <= AT_ONCE_BYTES
+
+
+def _batches(infos: list[zipfile.ZipInfo]) -> Iterator[list[zipfile.ZipInfo]]:
+    """Of so many entries, or so many bytes: they are in memory at once, two at a time."""
+    batch: list[zipfile.ZipInfo] = []
+    size = 0
+    for info in infos:
+        batch.append(info)
+        size += min(info.file_size, AT_ONCE_BYTES)
+        if len(batch) == BATCH or size >= AT_ONCE_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _write(fd: int, content: bytes) -> None:

@@ -34,8 +34,11 @@ class UrlApi:
         invoke_mode: str = "BUFFERED",
     ) -> dict[str, Any]:
         reference = resolve(ctx, function_name, qualifier)
-        if await self._core.functions.find(reference) is None:
+        function = await self._core.functions.find(reference)
+        if function is None:
             raise errors.not_found("Function does not exist")
+        if function.isolates_tenants:
+            raise errors.no_tenants_there("A function URL")
         now_ms = self._core.clock.now_ms()
         config = UrlConfig(
             account=reference.account,

@@ -18,6 +18,7 @@ MARK = '"_aws"'  # no event without it is in the format
 MAX_DIMENSIONS = 30
 MAX_METRICS = 100  # of a directive
 MAX_VALUES = 100  # of a metric
+MAX_PRODUCTS = 1_000  # metrics by dimension sets of an event, ours: 20 ms of the loop
 MAX_NAME_CHARS = 255
 MAX_DIMENSION_VALUE_CHARS = 1_024
 MAX_AGE_MS = 14 * 86_400_000
@@ -31,16 +32,18 @@ class InvalidEmf(Exception):
 
 
 class EmbeddedMetric(NamedTuple):
+    """dimension_sets: each makes a metric of these values."""
+
     namespace: str
     name: str
     unit: str
-    dimensions: Mapping[str, str]
+    dimension_sets: list[dict[str, str]]
     values: list[float]
     timestamp_s: float
 
 
 def embedded_metrics(message: str, now_ms: int) -> list[EmbeddedMetric]:
-    """Those of an event, for each of its dimension sets; none for an event that is not in the format.
+    """Those of an event; none for an event that is not in the format.
 
     Raises InvalidEmf where anything of it is not as the specification says.
     """
@@ -59,6 +62,8 @@ def embedded_metrics(message: str, now_ms: int) -> list[EmbeddedMetric]:
     found: list[EmbeddedMetric] = []
     for directive in _list(metadata["CloudWatchMetrics"]):
         found += _metrics(_dict(directive), root, timestamp_ms / 1000)
+        if sum(len(metric.dimension_sets) for metric in found) > MAX_PRODUCTS:
+            raise InvalidEmf
     return found
 
 
@@ -78,9 +83,7 @@ def _metrics(
         unit = definition.get("Unit", "None")
         if unit not in UNITS:
             raise InvalidEmf
-        values = _values(root.get(name))
-        for dimensions in sets or [{}]:
-            yield EmbeddedMetric(namespace, name, unit, dimensions, values, timestamp_s)
+        yield EmbeddedMetric(namespace, name, unit, sets or [{}], _values(root.get(name)), timestamp_s)
 
 
 def _dimensions(names: Any, root: Mapping[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,6 @@ from noria.context import RequestContext
 from noria.errors import not_implemented
 from noria.services.logs import errors, limits, models
 from noria.services.logs.core import LogsCore
-from noria.services.logs.settings import GroupSettings
 from noria.services.logs.tags import checked_tags
 from noria.store.log_events import LogGroup
 
@@ -131,9 +131,9 @@ class GroupOperations(LogsCore):
             scanned = len(groups)
             for group in groups:
                 after = group.name
-                settings = await self._settings.get(ctx.account, ctx.region, group)
-                if _is_named(group.name, parts) and _is_tagged(settings, log_group_tags or ()):
+                if _is_named(group.name, parts) and await self._is_tagged(ctx, group, log_group_tags):
                     page.append(group)
+            await asyncio.sleep(0)  # others have their turn
         more = len(page) > limit
         return {
             "logGroups": [models.summarize_group(ctx.account, ctx.region, group) for group in page[:limit]],
@@ -163,17 +163,20 @@ class GroupOperations(LogsCore):
         found = [await self._log_events.group(ctx.account, ctx.region, name) for name in sorted(names)]
         return [group for group in found if group is not None]
 
+    async def _is_tagged(
+        self, ctx: RequestContext, group: LogGroup, filters: Sequence[Mapping[str, Any]] | None
+    ) -> bool:
+        """filters: keys, each with values of which one must be the tag's; without any, the key is enough."""
+        if not filters:
+            return True
+        tags = (await self._settings.get(ctx.account, ctx.region, group)).tags
+        return all(
+            each["key"] in tags and (not each.get("values") or tags[each["key"]] in each["values"])
+            for each in filters
+        )
+
 
 def _is_named(name: str, parts: Sequence[str]) -> bool:
     if not parts:
         return True
     return any(name.startswith(part[1:]) if part[0] == "^" else part in name for part in parts)
-
-
-def _is_tagged(settings: GroupSettings, filters: Sequence[Mapping[str, Any]]) -> bool:
-    """filters: keys, each with values of which one must be the tag's; without any, the key is enough."""
-    return all(
-        each["key"] in settings.tags
-        and (not each.get("values") or settings.tags[each["key"]] in each["values"])
-        for each in filters
-    )

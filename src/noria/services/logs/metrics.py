@@ -5,6 +5,7 @@ from __future__ import annotations
 from noria.services.logs.emf import MARK, InvalidEmf, embedded_metrics
 from noria.services.logs.feed import Events, GroupName
 from noria.services.ports import MetricSink
+from noria.store.metrics import Minute, Series
 
 NAMESPACE = "AWS/Logs"
 
@@ -32,11 +33,14 @@ class LogMetrics:
         except InvalidEmf:
             self._put(group, "EMFValidationErrors", 1, "Count", {"LogGroupName": group.name})
             return
-        for namespace, name, unit, dimensions, values, timestamp_s in metrics:
-            for value in values:
-                self._sink.put(
-                    group.account, group.region, namespace, name, dimensions, value, unit, timestamp_s
-                )
+        for metric in metrics:
+            minute = Minute(int(metric.timestamp_s // 60), metric.unit)
+            for value in metric.values:
+                minute.add(value)
+            for dimensions in metric.dimension_sets:
+                by = tuple(sorted(dimensions.items()))
+                series = Series(group.account, group.region, metric.namespace, metric.name, by)
+                self._sink.merge(series, minute)
 
     def _put(self, group: GroupName, name: str, value: float, unit: str, dimensions: dict[str, str]) -> None:
         self._sink.put(group.account, group.region, NAMESPACE, name, dimensions, value, unit)

@@ -97,6 +97,7 @@ class MessageOperations(Core):
         for one, (message_id, sequence) in zip(sent, accepted, strict=True):
             one.answer["MessageId"] = message_id  # of a duplicate, the first one's
             one.answer["SequenceNumber"] = message.sequence_number(sequence)
+        self.metrics.sent(queue.arn, rows)
         self._wake(queue, rows)
 
     def _send_to_standard(
@@ -105,6 +106,7 @@ class MessageOperations(Core):
         # Who is woken looks once the messages are in, and needn't wait for them to be durable: to be
         # handled and then sent again, where a power loss comes in between, is what "at least once" says.
         self._wake(queue, rows)
+        self.metrics.sent(queue.arn, rows)
         return self._standard.send(queue.record.messages, rows, now_ms, answer)
 
     def _wake(self, queue: Queue, rows: Sequence[NewMessage]) -> None:
@@ -159,6 +161,7 @@ class MessageOperations(Core):
             await self._delete_from_standard(queue, receipts, now_ms)
             return ()
         expired = await self._fifo.delete_in_flight(queue.record.messages, receipts, now_ms)
+        self.metrics.deleted(queue.arn, len(receipts) - len(expired))
         self._polls.freed(queue.arn)
         self._polls.wake_at(queue.arn, now_ms)  # the next one of the group can be received
         return expired
@@ -168,6 +171,7 @@ class MessageOperations(Core):
     ) -> Awaitable[None]:
         deleted = self._standard.delete(queue.record.messages, receipts, now_ms)
         self._polls.freed(queue.arn)
+        self.metrics.deleted(queue.arn, len(receipts))
         return deleted
 
     async def change_message_visibility(

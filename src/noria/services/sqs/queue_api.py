@@ -13,6 +13,7 @@ from noria.services.sqs import errors, listing, redrive
 from noria.services.sqs import tags as queue_tags
 from noria.services.sqs.core import Core
 from noria.services.sqs.limits import DELETED_NAME_MS, PURGE_INTERVAL_MS
+from noria.services.sqs.policy_review import log_findings
 from noria.services.sqs.queue import (
     FIFO_NAME,
     NAME,
@@ -20,6 +21,7 @@ from noria.services.sqs.queue import (
     QueueRecord,
     arn_of,
     new_messages_id,
+    split_url,
     url_of,
 )
 
@@ -57,6 +59,8 @@ class QueueOperations(Core):
             if other is not None:
                 raise errors.queue_name_exists(other)
             break
+        else:
+            log_findings(ctx.account, ctx.region, name, record.policy)
         return {"QueueUrl": url_of(ctx, ctx.account, name)}
 
     async def delete_queue(self, ctx: RequestContext, *, queue_url: str = "") -> None:
@@ -145,6 +149,9 @@ class QueueOperations(Core):
         if queue.fifo and "DelaySeconds" in attributes:
             await self._fifo.delay(queue.messages, queue.delay_s * 1000, ctx.now_ms)
             self._polls.changed((await self._queues.find(ctx, queue_url)).arn)
+        if attributes.get("Policy"):
+            account, name = split_url(ctx.account, queue_url)
+            log_findings(account, ctx.region, name, queue.policy)
 
     async def purge_queue(self, ctx: RequestContext, *, queue_url: str = "") -> None:
         async def purged(queue: Queue) -> QueueRecord:

@@ -65,6 +65,7 @@ class ReceiveOperations(Core):
             if claimed is None and not queue.record.fifo:  # FIFO queues keep silent about it
                 raise errors.over_limit()
             received = claimed or []
+        self.metrics.received(queue.arn, len(received))
         return {"Messages": [message.render(queue, one, want) for one in received] or None}
 
     async def _long_poll(

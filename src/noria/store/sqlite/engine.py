@@ -24,6 +24,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from noria.store.base import StoreError
+from noria.store.sqlite.compaction import compact
+from noria.store.sqlite.connection import connect
+from noria.store.sqlite.reserve import Reserve
 from noria.store.sqlite.sync import Sync, open_sync
 
 log = logging.getLogger(__name__)
@@ -35,18 +38,24 @@ Writers = list[tuple[asyncio.Future[Any], Any]]  # who waits, and for what
 # The WAL is copied into the database and restarted when it grows beyond this; it keeps this length, because
 # overwriting is half as dear to sync as growing. After a crash the next start reads it, well under 0.1 s.
 WAL_BYTES = 16 << 20
-CACHED_STATEMENTS = 256
 # Of the writers who wait when a sync ends, the part that the next one waits for. A sync costs as much CPU as
 # two sends; with all of them in one, nothing would be left to do while it runs.
 WORTH = 0.7
+RELAXED_SYNC_S = 1.0  # what a power loss may cost those who do not wait for the disk
 
 
 class SqliteEngine:
     """One database file, or one in memory (path None), written by this process only."""
 
-    def __init__(self, path: Path | None, schema: Sequence[str]) -> None:
-        """schema: one script a version; a database of an older version runs the missing ones."""
+    def __init__(self, path: Path | None, schema: Sequence[str], *, relaxed: bool = False) -> None:
+        """schema: one script a version; a database of an older version runs the missing ones.
+
+        relaxed: no writer waits for a sync; there is one a second, as long as anything changes.
+        """
         self._path = path
+        self._relaxed = relaxed
+        self._sync_later: asyncio.TimerHandle | None = None
+        self._reserve: Reserve | None = None
         self._schema = schema
         self._db: sqlite3.Connection
         self._checkpointer: sqlite3.Connection
@@ -83,6 +92,8 @@ class SqliteEngine:
             self._db = self._connect(connections)
             self._migrate()
             if self._path is not None:
+                compact(self._db)
+                self._reserve = Reserve(self._path.with_suffix(".reserve"), self._db)
                 self._checkpointer = self._connect(connections)
                 self._wal_fd = os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
                 self._sync = open_sync(self._wal_fd, self._synced)
@@ -91,21 +102,8 @@ class SqliteEngine:
             raise StoreError(f"cannot open {self._path}: {error}") from error
 
     def _connect(self, connections: list[sqlite3.Connection]) -> sqlite3.Connection:
-        db = sqlite3.connect(
-            ":memory:" if self._path is None else self._path,
-            isolation_level=None,  # transactions are ours
-            check_same_thread=False,
-            cached_statements=CACHED_STATEMENTS,
-        )
-        connections.append(db)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint=0")
-        db.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
-        db.execute("PRAGMA temp_store=MEMORY")
-        db.execute("PRAGMA cache_size=-32768")
-        db.execute("PRAGMA busy_timeout=5000")
-        return db
+        connections.append(connect(self._path, WAL_BYTES))
+        return connections[-1]
 
     def _migrate(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -119,7 +117,10 @@ class SqliteEngine:
     async def close(self) -> None:
         """Finish what is under way; what comes later fails with StoreError."""
         self._commit_now()
-        while self._syncing or self._checkpointing:  # a finished sync may start another
+        # A finished sync may start another.
+        while self._syncing or self._checkpointing or self._sync_later is not None:
+            if self._sync_later is not None and not self._syncing:
+                self._sync_at_last()
             self._idle.clear()
             await self._idle.wait()
         self._release([self._checkpointer, self._db] if self._path is not None else [self._db])
@@ -154,11 +155,14 @@ class SqliteEngine:
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
-    def write(self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> asyncio.Future[T]:
+    def write(
+        self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True, grows: bool = False
+    ) -> asyncio.Future[T]:
         """Run `change` now, inside this turn's transaction; its result comes once that is durable.
 
         Without `synced` it comes with the commit, for changes that promise nothing: they and what they saw
         survive the process's death then, and a power loss once the sync that follows has ended.
+        With `grows` it fails where the disk is full, so that what makes room does not.
 
         A failing statement fails the turn and all its writers, with StoreError. Any other exception of
         `change` is its own; the turn goes on without it, or fails if `change` had already changed something.
@@ -168,6 +172,8 @@ class SqliteEngine:
         self._insert_collected()
         before = -1
         try:
+            if grows:
+                self._want_room()
             if not self._open:
                 self._begin()
             before = self._db.total_changes
@@ -188,6 +194,7 @@ class SqliteEngine:
     def collect(self, collector: Collector, rows: Sequence[Row], result: T) -> asyncio.Future[T]:
         done: asyncio.Future[T] = self._loop.create_future()
         try:
+            self._want_room()
             if not self._open:
                 self._begin()
         except StoreError as error:
@@ -199,6 +206,10 @@ class SqliteEngine:
         self._writers.append((done, result))
         return done
 
+    def _want_room(self) -> None:
+        if self._reserve is not None and self._reserve.short and self._reserve.is_short():
+            raise StoreError("the disk is full")
+
     def _begin(self) -> None:
         try:
             if self._suspect:
@@ -208,7 +219,7 @@ class SqliteEngine:
             raise StoreError(str(error)) from error
         self._open = True
         self._changes = self._db.total_changes
-        if not self._syncing:
+        if not self._syncing or self._relaxed:
             self._commit_soon = self._loop.call_soon(self._turn_ends)
 
     def _turn_ends(self) -> None:
@@ -231,6 +242,8 @@ class SqliteEngine:
 
     def _fail_turn(self, error: BaseException) -> None:
         log.error("the store failed: %s", error)
+        if self._reserve is not None and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            self._reserve.release()
         self._end()
         if self._db.in_transaction:
             self._db.rollback()
@@ -276,12 +289,26 @@ class SqliteEngine:
         if self._sync is None or not (changed or self._syncing):
             _settle(writers)
             return
+        if self._relaxed:
+            _settle(writers)
+            if self._sync_later is None:
+                self._sync_later = self._loop.call_later(RELAXED_SYNC_S, self._sync_at_last)
+            return
         # Also where nothing changed: what a writer saw may be of a turn that is not yet durable.
         self._unsynced += writers
         if not self._syncing:
             self._begin_sync()
 
     # -- durability -------------------------------------------------------------------------------------
+
+    def _sync_at_last(self) -> None:
+        assert self._sync_later is not None
+        self._sync_later.cancel()
+        if self._syncing:
+            self._sync_later = self._loop.call_later(RELAXED_SYNC_S, self._sync_at_last)
+        else:
+            self._sync_later = None
+            self._begin_sync()
 
     def _begin_sync(self) -> None:
         assert self._sync is not None
@@ -301,7 +328,7 @@ class SqliteEngine:
                 self._fail_turn(error)
         if self._unsynced:
             self._begin_sync()
-        elif self._open:
+        elif self._open and not self._relaxed:
             self._worth_a_sync = int(WORTH * (len(covered) + len(self._writers)))
             self._commit_soon = self._loop.call_soon(self._turn_ends)
         _settle(covered, error)

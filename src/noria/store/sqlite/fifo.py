@@ -99,7 +99,7 @@ class SqliteFifoMessages(SqliteMessages):
             db.execute(FORGET_DEDUPLICATIONS, (queue, now_ms, 2 * len(messages)))
             return [_insert(db, queue, message, now_ms) for message in messages]
 
-        return await self._engine.write(change)
+        return await self._engine.write(change, grows=True)
 
     async def delay(self, queue: int, delay_ms: int, now_ms: int) -> None:
         due_ms, message = now_ms + 1, 0

@@ -15,6 +15,7 @@ CREATE TABLE records (
 """
 
 WHERE = "kind = ? AND account = ? AND region = ? AND name = ?"
+LARGE_BYTES = 8192  # an asynchronous event, say: what a full disk does not take; a role or queue is less
 AFTER_ANY_NAME = "\U0010ffff"
 
 
@@ -34,6 +35,7 @@ class SqliteRecords:
             kind,
             "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (kind, account, region, name, value),
+            grows=len(value) > LARGE_BYTES,
         )
 
     async def replace(
@@ -82,8 +84,10 @@ class SqliteRecords:
     def generation(self) -> int:
         return self._generation
 
-    async def _change(self, kind: str | None, sql: str, parameters: tuple[object, ...]) -> bool:
-        """kind: None where it may be any."""
+    async def _change(
+        self, kind: str | None, sql: str, parameters: tuple[object, ...], *, grows: bool = False
+    ) -> bool:
+        """kind: None where it may be any. grows: as `SqliteEngine.write`'s."""
         step = kind not in UNCACHED_KINDS
 
         def change(db: sqlite3.Connection) -> bool:
@@ -92,7 +96,7 @@ class SqliteRecords:
             return changed
 
         try:
-            return await self._engine.write(change)
+            return await self._engine.write(change, grows=grows)
         except BaseException:
             self._generation += step  # what a reader cached of a change that failed is stale
             raise

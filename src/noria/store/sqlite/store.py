@@ -26,8 +26,9 @@ MIGRATIONS = (
 class SqliteStore:
     """See `noria.store.base.Store`. path: the database file; None keeps everything in memory."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._engine = SqliteEngine(path, MIGRATIONS)
+    def __init__(self, path: Path | None, *, relaxed: bool = False) -> None:
+        """relaxed: as `SqliteEngine`'s."""
+        self._engine = SqliteEngine(path, MIGRATIONS, relaxed=relaxed)
         self.records = SqliteRecords(self._engine)
         self.messages = SqliteMessages(self._engine)
         self.fifo_messages = SqliteFifoMessages(self._engine)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from noria.services.lambda_.sandbox import kernel, landlock, namespaces, seccomp
@@ -31,7 +32,7 @@ READABLE_DEVICES = ("/dev/random", "/dev/urandom")
 WRITABLE_DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 
 
-def confine(mode: str, spec: dict[str, Any], libraries: str, home: str) -> None:
+def confine(mode: str, spec: dict[str, Any], libraries: Sequence[str]) -> None:
     """After this there is no way back. In mode ``namespaces``: what comes after `Root.enter`."""
     limit(mode, spec)
     if mode == NONE:
@@ -39,7 +40,7 @@ def confine(mode: str, spec: dict[str, Any], libraries: str, home: str) -> None:
     kernel.drop_capabilities()
     scoped = landlock.abi() >= landlock.SCOPES_ABI
     if mode == LANDLOCK:
-        landlock.restrict_files(_readable(spec, libraries, home), [spec["temporary"], *WRITABLE_DEVICES])
+        landlock.restrict_files(_readable(spec, libraries), [spec["temporary"], *WRITABLE_DEVICES])
     elif scoped:
         landlock.restrict_to_own_processes()
     # A path's socket is beyond Landlock; without namespaces, the user's own session bus is such a path.
@@ -64,12 +65,12 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
-def _readable(spec: dict[str, Any], libraries: str, home: str) -> list[str]:
+def _readable(spec: dict[str, Any], libraries: Sequence[str]) -> list[str]:
     return [
         *(f"/{name}" for name in namespaces.SYSTEM),
         *(os.path.realpath(f"/etc/{name}") for name in (*namespaces.ETC, "passwd", "group", "resolv.conf")),
-        *{home, sys.base_prefix, sys.base_exec_prefix},
-        libraries,
+        *{sys.base_prefix, sys.base_exec_prefix},
+        *filter(None, libraries),
         spec["task_root"],
         *([spec["layers_root"]] if spec["layers_root"] else []),
         f"/proc/{os.getpid()}",

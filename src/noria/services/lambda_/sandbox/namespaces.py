@@ -23,6 +23,7 @@ HOST = "/noria/host"
 RUNTIME_DIR = "/var/runtime"
 INTERPRETER_DIR = "/var/lang"
 TASK_ROOT = "/var/task"
+MODULES = "/var/node_modules"  # where Node.js looks for what a module in the task root imports
 LAYERS = "/opt"
 TEMPORARY = "/tmp"
 
@@ -62,8 +63,8 @@ TEMPORARY_FILES = 1 << 18  # inodes, which take memory that the size does not co
 class Root:
     """The template's own root, from which environments are forked. Made by entering it, for good."""
 
-    def __init__(self, libraries: str, home: str) -> None:
-        """libraries: the directory that becomes ``/var/runtime``; home: that becomes ``/var/lang``."""
+    def __init__(self, libraries: str, home: str, modules: str = "") -> None:
+        """What becomes ``/var/runtime``, ``/var/lang`` and, if there is such, ``/var/node_modules``."""
         self._resolver = os.path.realpath(RESOLVER)
         etc = {name: os.path.realpath(f"/etc/{name}") for name in ETC if os.path.exists(f"/etc/{name}")}
         prefixes = {sys.base_prefix, sys.base_exec_prefix}
@@ -79,6 +80,8 @@ class Root:
         _system()
         _bind(libraries, RUNTIME_DIR)
         _bind(home, INTERPRETER_DIR)
+        if modules:
+            _bind(modules, MODULES)
         for prefix in sorted(prefixes):
             if not os.path.exists(prefix):
                 _bind(prefix, prefix)
@@ -115,6 +118,8 @@ class Root:
             kernel.bind(HOST + spec["layers_root"], LAYERS)
         if os.path.exists(HOST + self._resolver):
             kernel.bind(HOST + self._resolver, RESOLVER)
+        if by_root:
+            _names(user, group)
         kernel.unmount("/proc")
         kernel.mount("proc", "/proc", "proc", flags | kernel.MS_NOEXEC)
         kernel.unmount(HOST)
@@ -155,6 +160,14 @@ def interpreter_home() -> str:
     """The directory whose ``bin`` has this interpreter: of its virtual environment, or its prefix."""
     environment = os.path.dirname(os.path.dirname(sys.executable))
     return environment if os.path.exists(os.path.join(environment, "pyvenv.cfg")) else sys.base_prefix
+
+
+def _names(user: int, group: int) -> None:
+    """The function's user and group have the names that they have on AWS, whichever numbers they are."""
+    for name, text in (("passwd", USERS), ("group", GROUPS)):
+        _write(f"{TEMPORARY}/{name}", text.replace(str(USER), str(user)).replace(str(GROUP), str(group)))
+        kernel.bind(f"{TEMPORARY}/{name}", f"/etc/{name}")
+        os.unlink(f"{TEMPORARY}/{name}")
 
 
 def _enter_user_namespace(flags: int) -> None:

@@ -35,14 +35,14 @@ def _namespaces() -> None:
 
 def _enter(root: namespaces.Root) -> None:
     root.enter(SPEC, 1)
-    confine.confine(confine.NAMESPACES, SPEC, "/usr", "/usr")
+    confine.confine(confine.NAMESPACES, SPEC, ["/usr"])
     _read_own()
 
 
 def _landlock() -> None:
     if not landlock.abi():
         raise OSError("the kernel has no Landlock")
-    confine.confine(confine.LANDLOCK, SPEC, "/usr", "/usr")
+    confine.confine(confine.LANDLOCK, SPEC, ["/usr"])
     _read_own()
 
 

@@ -97,8 +97,10 @@ class Minimum:
         if found is not None:
             if self.best is None or (self.best - found) * self.sign > 0:
                 self.best = found
-        elif value is not None and (self.text is None or (self.text > value) is (self.sign > 0)):
-            self.text = value
+        elif (words := text(value)) is not None and (
+            self.text is None or (self.text > words) is (self.sign > 0)
+        ):
+            self.text = words
 
     def result(self) -> Any:
         return self.text if self.best is None else self.best

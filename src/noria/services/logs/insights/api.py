@@ -103,7 +103,12 @@ class InsightsApi(DefinitionOperations):
     ) -> dict[str, Any]:
         """Pages of up to 10,000 rows. While the query runs there are statistics, but no rows yet."""
         query = self._query(ctx, query_id)
-        start = models.parse_list_token(next_token).last_event_ms if next_token else 0
+        start = 0
+        if next_token:
+            token = models.parse_list_token(next_token)
+            if token.name != query_id:
+                raise errors.invalid_token()
+            start = max(0, token.last_event_ms)
         end = start + min(max_items or MAX_PAGE, MAX_PAGE)
         rows = query.rows()[start:end]
         statistics = query.statistics

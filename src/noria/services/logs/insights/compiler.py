@@ -58,6 +58,10 @@ class Scope:
     def has_events(self) -> bool:
         return self._fields is not None
 
+    def column(self, written: str) -> Getter | None:
+        """Of ``stats``, by the expression that it was; None where there is none."""
+        return None if self.has_events else self._defined.get(written)
+
     def slot(self, name: str) -> int:
         """A new field, whose value is to be put into the row's values under this number."""
         self._slots += 1
@@ -88,7 +92,8 @@ def compile_expression(node: Node, scope: Scope) -> Getter:
     if isinstance(node, Field):
         return scope.get(node.name)
     if isinstance(node, Call):
-        return _call(node, scope)
+        # ``stats count(*) by bin(1h) | sort bin(1h)``: a column that has no other name
+        return scope.column(node.written) or _call(node, scope)
     if isinstance(node, Unary):
         return _unary(node, scope)
     if isinstance(node, In):

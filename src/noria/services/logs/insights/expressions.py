@@ -18,6 +18,7 @@ from noria.services.logs.insights.syntax import (
     Star,
     Unary,
 )
+from noria.services.logs.insights.values import MAX_DIGITS
 
 COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
 LEVELS = ({"+", "-"}, {"*", "/", "%"}, {"^"})
@@ -151,7 +152,7 @@ class Expressions:
             return Literal(token.start, token.end, token.value)
         if token.kind == "number":
             lexer.take()
-            is_whole = token.text.isdecimal()
+            is_whole = token.text.isdecimal() and len(token.text) <= MAX_DIGITS
             return Literal(token.start, token.end, int(token.text) if is_whole else float(token.text))
         if token.kind == "period":
             lexer.take()
@@ -178,7 +179,8 @@ class Expressions:
             arguments = ()
         else:
             arguments = self.several(")")
-        return Call(name.start, lexer.last_end, name.text.lower(), arguments)
+        written = lexer.query[name.start : lexer.last_end]
+        return Call(name.start, lexer.last_end, name.text.lower(), arguments, written)
 
     def several(self, closing: str) -> tuple[Node, ...]:
         """Expressions with commas between them, up to `closing`."""

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from noria.services.logs.insights.dates import Timestamp
-from noria.services.logs.insights.values import Number, number, order, text, truth
+from noria.services.logs.insights.values import LARGEST_EXACT, Number, number, order, text, truth
 
 MANY = 100  # arguments
+LARGEST = 2**63  # whole numbers beyond are floating: a query could make them grow without end
 MAX_TEXT_CHARS = 1 << 20  # of a text that a function makes: the largest message
 
 
@@ -38,9 +39,9 @@ def numeric(compute: Callable[..., Number]) -> Callable[..., Number | None]:
             result = compute(*numbers)
         except (ArithmeticError, ValueError):
             return None
-        if result.__class__ is complex or (result.__class__ is float and not math.isfinite(result)):
-            return None
-        return result
+        if result.__class__ is int and abs(result) > LARGEST:
+            result = float(result)
+        return result if math.isfinite(result) else None
 
     return call
 
@@ -57,12 +58,12 @@ def textual(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 def divide(a: Number, b: Number) -> Number:
     result = a / b
-    return int(result) if result.is_integer() and abs(result) < 2**53 else result
+    return int(result) if result.is_integer() and abs(result) < LARGEST_EXACT else result
 
 
 def power(a: Number, b: Number) -> Number:
     result = math.pow(a, b)
-    return int(result) if result.is_integer() and abs(result) < 2**53 else result
+    return int(result) if result.is_integer() and abs(result) < LARGEST_EXACT else result
 
 
 def _substr(of: Any, start: Any, length: Any = None) -> str | None:
@@ -105,7 +106,7 @@ def _least(sign: int) -> Callable[..., Any]:
 
 def _from_millis(value: Any) -> Timestamp | None:
     time_ms = number(value)
-    return None if time_ms is None else Timestamp(time_ms)
+    return None if time_ms is None or abs(time_ms) > LARGEST else Timestamp(time_ms)
 
 
 def _coalesce(*arguments: Any) -> Any:

@@ -145,7 +145,7 @@ class _Parser:
         if count.kind != "number" or not count.text.isdecimal():
             raise self._lexer.unexpected()
         self._lexer.take()
-        if not 1 <= int(count.text) <= MAX_RESULTS:
+        if not 1 <= float(count.text) <= MAX_RESULTS:
             raise MalformedQuery(f"The limit must be between 1 and {MAX_RESULTS}", count.start, count.end)
         return Limit(word.start, word.end, int(count.text), takes_any)
 

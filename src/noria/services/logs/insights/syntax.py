@@ -56,10 +56,11 @@ class Star(Node, frozen=True):
 
 
 class Call(Node, frozen=True):
-    """name: in lower case."""
+    """name: in lower case. written: the whole call, as it is in the query."""
 
     name: str
     arguments: tuple[Node, ...]
+    written: str
 
 
 class Unary(Node, frozen=True):

@@ -19,14 +19,18 @@ Number = int | float
 
 _FIRST_OF_NUMBER = frozenset("0123456789+-.")
 _CHUNKS = re.compile(r"\d+|\D+")
-MAX_DIGITS = 300  # a longer text of digits is a text
+LARGEST_EXACT = 2**53  # as a floating number
+MAX_DIGITS = 18  # of whole numbers: longer ones are floating
 
 
 def number(value: Any) -> Number | None:
     kind = value.__class__
-    if kind is int or kind is float:
-        result: Number = value
-        return result
+    if kind is int:
+        whole: int = value
+        return whole
+    if kind is float:
+        floating: float = value
+        return floating if math.isfinite(floating) else None
     if kind is str:
         return _parsed(value) if value[:1] in _FIRST_OF_NUMBER and value else None
     return int(value) if value is not None else None
@@ -34,17 +38,17 @@ def number(value: Any) -> Number | None:
 
 @lru_cache(maxsize=4096)  # status codes and durations come again and again
 def _parsed(text: str) -> Number | None:
-    if "_" in text or len(text) > MAX_DIGITS:
+    if "_" in text:  # Python's own
         return None
-    try:
+    if text.isdecimal() and len(text) <= MAX_DIGITS:
         return int(text)
-    except ValueError:
-        pass
     try:
         result = float(text)
     except ValueError:
         return None
-    return result if math.isfinite(result) else None
+    if not math.isfinite(result):
+        return None
+    return int(result) if result.is_integer() and abs(result) < LARGEST_EXACT else result
 
 
 def text(value: Any) -> str | None:
@@ -89,7 +93,7 @@ def sort_key(value: Any) -> tuple[Any, ...]:
     as_number = number(value)
     if as_number is not None:
         return (2, as_number)
-    return (1, [_chunk(part) for part in _CHUNKS.findall(value)])
+    return (1, [_chunk(part) for part in _CHUNKS.findall(text(value) or "")])
 
 
 def _chunk(part: str) -> tuple[int, int, str]:
