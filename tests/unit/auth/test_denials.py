@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -92,19 +93,30 @@ def test_an_account_is_forgotten() -> None:
 
 # After a start
 
+Stored = Callable[..., Awaitable[DenialsKeeper]]
 
-async def stored(directory: Path, *kept: Decided) -> DenialsKeeper:
+
+@pytest.fixture
+async def stored(tmp_path: Path) -> AsyncIterator[Stored]:
     """What a server knows of the denials of one before it."""
-    for denied_before in (kept, ()):
-        store = SqliteStore(directory / "noria.db")
-        await store.start()
-        keeper = await keeper_of(store.records)
-        for found in denied_before:
-            keeper._denials.keep(found)
-        await keeper.stop()
-        if denied_before:
-            await store.close()
-    return keeper
+    stores: list[SqliteStore] = []
+
+    async def after_a_start(*kept: Decided) -> DenialsKeeper:
+        for denied_before in (kept, ()):
+            store = SqliteStore(tmp_path / "noria.db")
+            await store.start()
+            keeper = await keeper_of(store.records)
+            for found in denied_before:
+                keeper._denials.keep(found)
+            await keeper.stop()
+            if denied_before:
+                await store.close()
+        stores.append(store)
+        return keeper
+
+    yield after_a_start
+    for store in stores:
+        await store.close()
 
 
 async def keeper_of(records: Records) -> DenialsKeeper:
@@ -113,9 +125,9 @@ async def keeper_of(records: Records) -> DenialsKeeper:
     return keeper
 
 
-async def test_a_denial_is_explained_after_a_start_too(tmp_path: Path) -> None:
+async def test_a_denial_is_explained_after_a_start_too(stored: Stored) -> None:
     first, second = denied("r1"), denied("r2")
-    keeper = await stored(tmp_path, first, second)
+    keeper = await stored(first, second)
     explanation = first.explanation()
     explanation["statements"][0]["why"] = list(explanation["statements"][0]["why"])
     assert await keeper.explanation("r1") == explanation
@@ -123,8 +135,8 @@ async def test_a_denial_is_explained_after_a_start_too(tmp_path: Path) -> None:
     assert await keeper.explanation("r3") is None
 
 
-async def test_new_denials_come_before_those_of_earlier_runs(tmp_path: Path) -> None:
-    keeper = await stored(tmp_path, denied("old"))
+async def test_new_denials_come_before_those_of_earlier_runs(stored: Stored) -> None:
+    keeper = await stored(denied("old"))
     keeper._denials.keep(denied("new"))
     assert [found["request_id"] for found in await keeper.recent(5)] == ["new", "old"]
     assert [found["request_id"] for found in await keeper.recent(1)] == ["new"]
@@ -144,10 +156,10 @@ async def test_denials_are_saved_without_a_stop(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_what_is_stored_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_stored_is_bounded(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DENIALS_KEPT", 5)
     monkeypatch.setattr(module, "SAVED_AT_ONCE", 3)
-    keeper = await stored(tmp_path, *(denied(f"a{number}") for number in range(9)))
+    keeper = await stored(*(denied(f"a{number}") for number in range(9)))
     assert [found["request_id"] for found in await keeper.recent(9)] == ["a8", "a7", "a6"]
     for number in range(4):
         keeper._denials.keep(denied(f"b{number}"))
