@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.support.aws import (
     refused,
     unique,
 )
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, descendants, wait_gone
 
 PRINTING = "import json\ndef handler(event, context):\n    print(json.dumps({'n': event, 'kind': 'print'}))\n"
 
@@ -90,6 +91,32 @@ def test_a_query_needs_the_permission_on_its_group(server: ServerProcess, aws: A
     )
     with refused(400, "AccessDeniedException", denied):
         results(client, other, "fields @message")
+
+
+def cpu_ticks(pid: int) -> int:
+    """Hundredths of a second that a process has computed."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
+
+
+def test_no_query_outlives_a_killed_server(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as process:
+        aws = Aws(process.client)
+        aws.logs.create_log_group(logGroupName="g")
+        aws.logs.create_log_stream(logGroupName="g", logStreamName="s")
+        now_s = int(time.time())
+        event = {"timestamp": now_s * 1000, "message": "x" * 60}
+        aws.logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=[event])
+        before = descendants(process.pid)
+        aws.logs.start_query(
+            logGroupName="g",
+            startTime=now_s - 60,
+            endTime=now_s + 60,
+            queryString="filter @message like /^(x+x+)+y$/",
+        )
+        [query] = eventually(lambda: descendants(process.pid) - before, "the query's process")
+        eventually(lambda: cpu_ticks(query) > 50, "it is in mid of an expression that never ends")
+        process.kill()
+        assert wait_gone({query}) == set()
 
 
 def test_queries_are_stopped_and_described(aws: Aws) -> None:

@@ -19,6 +19,7 @@ from noria.services.logs.insights import runner as runner_module
 from noria.services.logs.insights.actions import ACTIONS
 from noria.services.logs.insights.api import InsightsApi
 from noria.services.logs.models import parse_record_pointer
+from noria.store.base import StoreError
 from noria.store.sqlite.store import SqliteStore
 
 NOW_S = NOW // 1000
@@ -180,6 +181,17 @@ async def test_an_event_that_takes_too_long_fails_its_query(
     assert (await insights.ended(await insights.start(HOSTILE)))["status"] == "Failed"
 
 
+async def test_a_store_that_fails_fails_the_query(
+    insights: Insights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*arguments: Any, **options: Any) -> Any:
+        raise StoreError("disk full")
+
+    query_id = await insights.start("limit 1")
+    monkeypatch.setattr(insights.api._log_events, "read", read)
+    assert (await insights.ended(query_id))["status"] == "Failed"
+
+
 async def test_a_query_ends_after_an_hour(insights: Insights) -> None:
     await insights.put("x" * 60)
     query_id = await insights.start(HOSTILE)
@@ -222,6 +234,12 @@ async def test_queries_are_described_as_aws_does(insights: Insights) -> None:
     rest = await insights.api.describe_queries(CTX, next_token=page["nextToken"])
     assert [query["queryId"] for query in rest["queries"]] == [first]
     assert rest["nextToken"] is None
+    listed = await insights.api.list_log_groups_for_query(CTX, query_id=second, max_results=1)
+    assert listed["logGroupIdentifiers"] == ["g"]
+    listed = await insights.api.list_log_groups_for_query(
+        CTX, query_id=second, next_token=listed["nextToken"]
+    )
+    assert listed == {"logGroupIdentifiers": ["h"], "nextToken": None}
     other = RequestContext("id", "logs", "Op", "222222222222", REGION, root_principal("222222222222"), NOW)
     assert (await insights.api.describe_queries(other))["queries"] == []
     with refusal("ResourceNotFoundException", "The specified query does not exist."):

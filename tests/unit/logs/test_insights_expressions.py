@@ -149,6 +149,7 @@ CONDITIONS = [
     ("text like /W.rld$/", True),
     ("text like /(?i)WORLD/", True),
     ("text =~ /o W/", True),
+    ('text =~ "^H\\w+ W"', True),
     ('text not like "x"', True),
     ("text not like /World/", False),
     ("five in [1, 5]", True),

@@ -135,6 +135,42 @@ def test_groups_may_be_sorted_by_what_has_no_name() -> None:
     ]
 
 
+def test_a_filter_of_events_after_stats_holds_before_it() -> None:
+    """As in AWS's samples for AppSync."""
+    query = (
+        "fields ispresent(kind) as known | stats count() as c by kind | filter known | filter n > 4"
+        " | filter c > 2 and kind = 'odd'"
+    )
+    assert rows(query, [*NUMBERS, '{"n": 11}']) == [{"kind": "odd", "c": "3"}]
+    assert rows("stats count() as c by kind | filter kind = 'odd'", NUMBERS) == [{"kind": "odd", "c": "5"}]
+    assert rows("stats count() as c by kind | filter c = n", NUMBERS) == []
+
+
+SAMPLES = [  # of AWS's console
+    'filter @type = "REPORT" | stats avg(@duration), max(@duration), min(@duration) by bin(5m)',
+    'filter @type = "REPORT" | stats max(@memorySize / 1024 / 1024) as provisonedMemoryMB,'
+    " min(@maxMemoryUsed / 1024 / 1024) as smallestMemoryRequestMB,"
+    " avg(@maxMemoryUsed / 1024 / 1024) as avgMemoryUsedMB,"
+    " max(@maxMemoryUsed / 1024 / 1024) as maxMemoryUsedMB,"
+    " provisonedMemoryMB - maxMemoryUsedMB as overProvisionedMB",
+    'filter @type = "REPORT" | fields @requestId, @billedDuration | sort by @billedDuration desc',
+    "stats avg(bytes), min(bytes), max(bytes) by srcAddr, dstAddr",
+    "filter protocol=17 | stats count(*) by srcAddr",
+    'filter action="REJECT" | stats count(*) as rejected by srcAddr | sort rejected desc | limit 20',
+    'filter eventName="CreateUser" | fields awsRegion, requestParameters.userName, responseElements.user.arn',
+    "filter @message like /Exception/ | stats count(*) as exceptions by bin(5m) | sort exceptions desc",
+    "fields @message | filter @message not like /Exception/",
+    "fields ispresent(resolverArn) as isRes | stats count() as errorCount by resolverArn, logType"
+    ' | filter isRes and (logType = "RequestMapping" or logType = "ResponseMapping") and fieldInError'
+    " | sort errorCount desc | limit 10",
+]
+
+
+@pytest.mark.parametrize("query", SAMPLES)
+def test_awss_samples_compile(query: str) -> None:
+    assert pipeline(query, ["text", "{}"], "/aws/lambda/f").results() is not None
+
+
 def test_nothing_counted_is_zero_and_no_group_is_no_row() -> None:
     assert rows('filter @message = "x" | stats count(*) as c, avg(n)', LINES) == [{"c": "0"}]
     assert rows('filter @message = "x" | stats count(*) by kind', LINES) == []

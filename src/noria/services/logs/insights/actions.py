@@ -26,6 +26,7 @@ ACTIONS: dict[str, Action] = {
         "DescribeQueries",
         "DescribeQueryDefinitions",
         "GetQueryResults",
+        "ListLogGroupsForQuery",
         "PutQueryDefinition",
         "StopQuery",
     )

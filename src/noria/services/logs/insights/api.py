@@ -161,6 +161,24 @@ class InsightsApi(DefinitionOperations):
             "nextToken": models.list_token(page[-1].id) if start + max_results < len(queries) else None,
         }
 
+    async def list_log_groups_for_query(
+        self,
+        ctx: RequestContext,
+        *,
+        query_id: str,
+        next_token: str | None = None,
+        max_results: int = MAX_GROUPS,
+    ) -> dict[str, Any]:
+        """Names, or ARNs of other accounts' groups, of which there are none here."""
+        groups = sorted(self._query(ctx, query_id).groups)
+        after = models.parse_list_token(next_token).name if next_token else ""
+        rest = [name for name in groups if name > after]
+        more = len(rest) > max_results
+        return {
+            "logGroupIdentifiers": rest[:max_results],
+            "nextToken": models.list_token(rest[max_results - 1]) if more else None,
+        }
+
     async def get_log_group_fields(
         self,
         ctx: RequestContext,

@@ -117,7 +117,9 @@ class Expressions:
         token = self._lexer.token
         if token.kind == "text":  # AWS takes a quoted one, too
             self._lexer.take()
-            return Pattern(token.start, token.end, token.value)
+            return Pattern(
+                token.start, token.end, token.text[1:-1].replace(f"\\{token.text[0]}", token.text[0])
+            )
         raise self._lexer.unexpected()
 
     def _arithmetic(self, level: int) -> Node:

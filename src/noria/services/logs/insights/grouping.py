@@ -14,6 +14,7 @@ from noria.services.logs.insights.syntax import (
     Binary,
     Call,
     Field,
+    Filter,
     In,
     Literal,
     MalformedQuery,
@@ -21,6 +22,7 @@ from noria.services.logs.insights.syntax import (
     Star,
     Stats,
     Unary,
+    field_names,
 )
 
 Make = Callable[[], Aggregate]
@@ -31,8 +33,14 @@ class Grouping:
 
     def __init__(self, command: Stats, before: Scope, after: Scope) -> None:
         """before: what names mean to the rows; after: what they mean to the groups, filled here."""
-        self._before = before
+        self.before = before
         self._after = after
+        self._plain = {
+            column.name
+            for column in command.by
+            if isinstance(column.expression, Field) and column.expression.name == column.name
+        }
+        self._made = {column.name for column in (*command.by, *command.columns)} - self._plain
         self._by = [compile_expression(column.expression, before) for column in command.by]
         self._by_slots = [after.slot(column.name) for column in command.by]
         self._makes: list[Make] = []
@@ -43,6 +51,13 @@ class Grouping:
         for column in command.columns:
             expression = self._without_aggregates(column.expression)
             self._computed.append(after.define(column.name, compile_expression(expression, after)))
+
+    def is_about_events(self, command: Filter) -> bool:
+        """Whether a filter that follows names what the groups do not have: AWS's own samples have such, and
+        mean the events.
+        """
+        names = field_names(command.condition)
+        return names.isdisjoint(self._made) and not names <= self._plain
 
     def add(self, row: Row) -> None:
         key = tuple([get(row) for get in self._by])
@@ -98,7 +113,7 @@ class Grouping:
             constants = [_percent(argument) for argument in given[1:]]
             make = function.make
             self._makes.append(lambda: make(*constants))
-            self._inputs.append(compile_expression(given[0], self._before))
+            self._inputs.append(compile_expression(given[0], self.before))
         self._slots.append(self._after.slot(name))
         return Field(node.start, node.end, name)
 

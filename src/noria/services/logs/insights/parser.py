@@ -127,6 +127,8 @@ class _Parser:
 
     def _sort(self, word: Token) -> Command:
         keys: list[tuple[Node, bool]] = []
+        if self._lexer.token.is_word("by"):  # as the console's samples have it
+            self._lexer.take()
         while True:
             key = self._expressions.expression()
             descends = self._lexer.token.is_word("desc")

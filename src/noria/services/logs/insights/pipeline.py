@@ -207,7 +207,11 @@ class Pipeline:
 
     def _row_wise(self, command: Command, stage: Stage) -> None:
         if isinstance(command, Filter):
-            stage.steps.append(self._filter(command))
+            grouped = self._stages[-1] if self._stages else None
+            if grouped and isinstance(grouped.sink, Grouping) and grouped.sink.is_about_events(command):
+                grouped.steps.append(self._filter(command, grouped.sink.before))
+            else:
+                stage.steps.append(self._filter(command, self._scope))
         elif isinstance(command, Parse):
             stage.steps.append(self._parse(command))
         elif isinstance(command, FieldsCommand):
@@ -221,8 +225,8 @@ class Pipeline:
             return column.name, compute
         return column.name, self._scope.define(column.name, compute)
 
-    def _filter(self, command: Filter) -> Step:
-        condition = compile_expression(command.condition, self._scope)
+    def _filter(self, command: Filter, scope: Scope) -> Step:
+        condition = compile_expression(command.condition, scope)
         return lambda row: truth(condition(row)) is True
 
     def _parse(self, command: Parse) -> Step:

@@ -21,6 +21,7 @@ from noria.services.logs.insights.job import (
     framed,
 )
 from noria.services.logs.insights.limits import STALL_S
+from noria.store.base import StoreError
 from noria.store.log_events import LogEvents, Position
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,6 @@ class Runner:
             feeder.cancel()
             if process.returncode is None:
                 process.kill()
-            process.stdin.close()
             await process.wait()
             await asyncio.wait([feeder])
 
@@ -72,7 +72,11 @@ class Runner:
                 stdin.write(framed([]))
                 await stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
-            return  # it has enough, or died: its reports tell
+            pass  # it has enough, or died: its reports tell
+        except StoreError as error:
+            log.error("a query's events could not be read: %s", error)
+        finally:
+            stdin.close()
 
     async def _feed_group(self, job: Job, number: int, source: Source, stdin: asyncio.StreamWriter) -> None:
         """Only for stores in memory; of several groups one follows the other."""

@@ -134,3 +134,19 @@ class Limit(Command, frozen=True):
 
 class Dedup(Command, frozen=True):
     fields: tuple[Node, ...]
+
+
+def field_names(node: Node) -> set[str]:
+    """Of the fields in an expression."""
+    if isinstance(node, Field):
+        return {node.name}
+    parts: tuple[Node, ...] = ()
+    if isinstance(node, Call):
+        parts = node.arguments
+    elif isinstance(node, Unary):
+        parts = (node.operand,)
+    elif isinstance(node, Binary):
+        parts = (node.left, node.right)
+    elif isinstance(node, In):
+        parts = (node.operand, *node.items)
+    return set().union(*(field_names(part) for part in parts))
