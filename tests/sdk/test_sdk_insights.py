@@ -114,7 +114,7 @@ def test_no_query_outlives_a_killed_server(tmp_path: Path) -> None:
             queryString="filter @message like /^(x+x+)+y$/",
         )
         [query] = eventually(lambda: descendants(process.pid) - before, "the query's process")
-        eventually(lambda: cpu_ticks(query) > 50, "it is in mid of an expression that never ends")
+        eventually(lambda: cpu_ticks(query) > 25, "an expression that never ends is begun", within_s=60)
         process.kill()
         assert wait_gone({query}) == set()
 
