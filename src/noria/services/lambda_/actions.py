@@ -56,6 +56,11 @@ def _creation(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
     return _tags(ctx, params) | _layers(ctx, params) | _signed_by(ctx, params)
 
 
+def _resource(ctx: RequestContext, params: Params) -> str:
+    arn: str = params["resource_arn"]
+    return arn
+
+
 def _signing(ctx: RequestContext, params: Params) -> str:
     arn: str = params["code_signing_config_arn"]
     return arn
@@ -151,6 +156,10 @@ ACTIONS: dict[str, Action] = {
     "CreateFunction": Action("lambda:CreateFunction", _function, _creation, also=_with_tags),
     "Invoke": Action("lambda:InvokeFunction", _qualified),
     "InvokeWithResponseStream": Action("lambda:InvokeFunction", _qualified),
+    **{
+        operation: Action(f"lambda:{operation}", _resource)
+        for operation in ("PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy")
+    },
     "AddPermission": Action("lambda:AddPermission", _qualified, _principal),
     "TagResource": Action("lambda:TagResource", _tagged, _tags),
     "UntagResource": Action("lambda:UntagResource", _tagged, _tag_keys),

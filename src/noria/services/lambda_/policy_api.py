@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from noria.context import RequestContext
+from noria.errors import not_implemented
 from noria.services.lambda_ import errors, policies
 from noria.services.lambda_.core import Core
 from noria.services.lambda_.functions import qualified
@@ -104,3 +105,45 @@ class PolicyApi:
         if policy is None:
             raise errors.not_found()
         return {"Policy": policy.document, "RevisionId": policy.revision_id}
+
+    async def put_resource_policy(
+        self, ctx: RequestContext, *, resource_arn: str, policy: str, revision_id: str | None = None
+    ) -> dict[str, Any]:
+        """In the place of all that was added before."""
+        reference = await self._resource(ctx, resource_arn)
+        if reference.qualifier == LATEST:
+            raise errors.invalid_parameter("We currently do not support adding policies for $LATEST.")
+        key = qualified(reference.name, reference.qualifier)
+        new = policies.whole(policy, reference.arn)
+        old = await self._policies.get(reference.account, reference.region, key)
+        policies.check_revision(old, revision_id, "GetResourcePolicy")
+        if old is None:
+            stored = await self._policies.insert(reference.account, reference.region, key, new)
+        else:
+            stored = await self._policies.replace(reference.account, reference.region, key, old, new)
+        if not stored:
+            raise errors.revision_mismatch("GetResourcePolicy")
+        return {"Policy": new.document, "RevisionId": new.revision_id}
+
+    async def get_resource_policy(self, ctx: RequestContext, *, resource_arn: str) -> dict[str, Any]:
+        reference = await self._resource(ctx, resource_arn)
+        return await self.get_policy(ctx, function_name=reference.arn)
+
+    async def delete_resource_policy(
+        self, ctx: RequestContext, *, resource_arn: str, revision_id: str | None = None
+    ) -> None:
+        reference = await self._resource(ctx, resource_arn)
+        key = qualified(reference.name, reference.qualifier)
+        old = await self._policies.get(reference.account, reference.region, key)
+        if old is None:
+            raise errors.not_found()
+        policies.check_revision(old, revision_id, "GetResourcePolicy")
+        await self._policies.delete(reference.account, reference.region, key)
+
+    async def _resource(self, ctx: RequestContext, arn: str) -> Reference:
+        """The function, version or alias of an ARN, which there is."""
+        if arn.split(":")[5] != "function":
+            raise not_implemented("A policy of a runtime")
+        reference, _ = await self._core.latest(ctx, arn)
+        await self._core.require_qualifier(reference)
+        return reference
