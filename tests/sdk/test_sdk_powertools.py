@@ -1,4 +1,4 @@
-"""Powertools for AWS Lambda: its BatchProcessor reads our events, and we read its answers and metrics."""
+"""Powertools for AWS Lambda: it reads our events and contexts, and we read its answers, metrics and logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import distribution
 from typing import Any
 
-from tests.support.aws import QUEUE_EXECUTION, Aws, eventually, unique
+from tests.support.aws import ACCOUNT, QUEUE_EXECUTION, Aws, eventually, unique
 
 # Fails a message the first time that it is received, where its body says so.
 CONSUMER = """
@@ -38,6 +38,21 @@ def handler(event, context):
     for amount in event:
         metrics.add_metric(name="Amount", unit=MetricUnit.Count, value=amount)
 """
+LOGGED = """
+from aws_lambda_powertools import Logger
+
+logger = Logger(service="shop")
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(event, context):
+    logger.append_keys(order=event)
+    logger.debug("not shown")
+    logger.info("ordered", extra={"amount": 3})
+    try:
+        raise ValueError("sold out")
+    except ValueError:
+        logger.exception("refused")
+"""
 LIBRARIES = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 EMPTY = {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}
 
@@ -54,7 +69,7 @@ def package(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def function(aws: Aws, source: str) -> str:
+def function(aws: Aws, source: str, timeout_s: int = 2) -> str:
     name = unique("powertools")
     aws.functions.create_function(
         FunctionName=name,
@@ -62,7 +77,7 @@ def function(aws: Aws, source: str) -> str:
         Role=aws.role(QUEUE_EXECUTION),
         Handler="app.handler",
         Code={"ZipFile": package(source)},
-        Timeout=2,
+        Timeout=timeout_s,
         MemorySize=256,
     )
     aws.functions.get_waiter("function_active_v2").wait(FunctionName=name)
@@ -160,3 +175,21 @@ def test_metrics_that_a_function_logs_are_in_cloudwatch(aws: Aws) -> None:
     assert statistics("AWS/Lambda", "Duration", FunctionName=name, Resource=name)["Unit"] == "Milliseconds"
     group = f"/aws/lambda/{name}"
     assert statistics("AWS/Logs", "IncomingLogEvents", LogGroupName=group)["Sum"] >= 8.0
+
+
+def test_a_logger_writes_json_with_the_functions_context(aws: Aws) -> None:
+    name = function(aws, LOGGED, timeout_s=30)  # it imports much
+    answer, result = aws.invoke(name, 7)
+    assert result is None, result
+    request_id = answer["ResponseMetadata"]["RequestId"]
+    lines = [json.loads(line) for line in aws.log_of(name, 1) if line.startswith("{")]
+    ordered, failed = lines
+    assert [each["message"] for each in lines] == ["ordered", "refused"]
+    assert (ordered["level"], ordered["service"], ordered["order"], ordered["amount"]) == (
+        "INFO", "shop", 7, 3,
+    )  # fmt: skip
+    assert ordered["function_name"] == name
+    assert ordered["function_arn"] == f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}"
+    assert (ordered["function_request_id"], ordered["cold_start"]) == (request_id, True)
+    assert (failed["level"], failed["exception_name"]) == ("ERROR", "ValueError")
+    assert failed["xray_trace_id"].startswith("1-")

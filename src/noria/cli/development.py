@@ -20,7 +20,7 @@ from noria.data_dir import RunningServer
 RENEW_EVERY_S = 2.0  # the server forgets a folder, or a debugger, that is not spoken of for ten
 LOOK_EVERY_S = 0.2
 # A change is told once nothing else has changed for a step: an editor writes a file in several.
-STEP_MS, WATCH_MS = 20, 100
+STEP_MS, WATCH_MS = 10, 100
 LATE_MS = 5_000  # an event may be logged after a later one
 REMEMBERED = 10_000  # events that may come again for that reason
 

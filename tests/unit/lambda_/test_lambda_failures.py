@@ -39,6 +39,21 @@ async def test_an_exception(service: Lambda) -> None:
     )
 
 
+async def test_an_exception_with_causes_is_its_own(service: Lambda) -> None:
+    """The document is the last one's, as AWS's runtime makes it; the log has its trace."""
+    await service.create(
+        "def handler(e, c):\n"
+        "    try:\n"
+        "        {}['order']\n"
+        "    except KeyError as error:\n"
+        "        raise RuntimeError('no order') from error\n"
+    )
+    document, request_id = await failed(service)
+    (frame,) = document.pop("stackTrace")
+    assert document == {"errorMessage": "no order", "errorType": "RuntimeError", "requestId": request_id}
+    assert "line 5, in handler\n    raise RuntimeError('no order') from error\n" in frame
+
+
 async def test_after_an_exception_the_environment_is_reused(service: Lambda) -> None:
     await service.create("import os\ndef handler(e, c):\n    raise ValueError(os.getpid())\n")
     first, _ = await failed(service)

@@ -202,6 +202,8 @@ class LambdaApi:
             raise errors.invalid_parameter("Please provide a source for function code.")
         old = await self._control.for_update(reference, revision_id)
         await self._core.signing.check_package(old)
+        kept = len(zip_file) if publish else 0  # by the version, beside $LATEST
+        await self._core.check_code_storage(ctx, len(zip_file) - old.code_size_bytes + kept)
         build_id = str(uuid.uuid4())
         if dry_run:
             code_sha256 = await self._packages.validate(zip_file)

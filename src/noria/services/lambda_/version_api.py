@@ -51,6 +51,7 @@ class VersionApi:
                 f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST ({current}). "
                 "Please try again with the CodeSHA256 in $LATEST."
             )
+        await self._core.check_code_storage(ctx, latest.code_size_bytes)
         version = await self._core.control.publish(latest, description)
         return configuration(version, version.version)
 
