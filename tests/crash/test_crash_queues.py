@@ -73,7 +73,7 @@ def test_kills_under_mixed_load_lose_duplicate_and_disorder_nothing(tmp_path: Pa
     assert fifo.broken == []
     numbers = {f"{group}:{n}" for group, count in fifo.sent.items() for n in range(count)}
     assert numbers - fifo.delete_tried == set(), "acknowledged, and gone"
-    assert min(len(standard.sent), len(standard.deleted), len(fifo.deleted)) > 3 * KILLS
+    assert min(len(standard.sent), len(standard.deleted), len(fifo.deleted)) > KILLS
     assert any(body.startswith("poison") for body in left)
 
 
