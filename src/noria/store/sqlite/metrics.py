@@ -126,8 +126,9 @@ def _minute(
 
 def _merge(minutes: Sequence[tuple[Series, Minute]], db: sqlite3.Connection) -> list[Series]:
     refused = []
+    room: dict[tuple[str, str], int] = {}  # for more series, by account and region
     for series, minute in minutes:
-        row_id = _series_id(db, series, minute.minute)
+        row_id = _series_id(db, series, minute.minute, room)
         if row_id is None:
             refused.append(series)
             continue
@@ -154,7 +155,9 @@ def _merge(minutes: Sequence[tuple[Series, Minute]], db: sqlite3.Connection) -> 
     return refused
 
 
-def _series_id(db: sqlite3.Connection, series: Series, minute: int) -> int | None:
+def _series_id(
+    db: sqlite3.Connection, series: Series, minute: int, room: dict[tuple[str, str], int]
+) -> int | None:
     """Of the series, made where it is missing; None where there are too many."""
     key = _key(series)
     row = db.execute(
@@ -163,9 +166,13 @@ def _series_id(db: sqlite3.Connection, series: Series, minute: int) -> int | Non
         (minute, *key),
     ).fetchone()
     if row is None:
-        count = "SELECT count(*) FROM metric_series WHERE account = ? AND region = ?"
-        if db.execute(count, key[:2]).fetchone()[0] >= MAX_SERIES:
+        owner = (series.account, series.region)
+        if owner not in room:
+            count = "SELECT count(*) FROM metric_series WHERE account = ? AND region = ?"
+            room[owner] = MAX_SERIES - db.execute(count, owner).fetchone()[0]
+        if room[owner] <= 0:
             return None
+        room[owner] -= 1
         sql = (
             "INSERT INTO metric_series (account, region, namespace, name, dimensions, last_minute)"
             " VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
