@@ -8,6 +8,14 @@ import pytest
 from tests.support.aws import Aws
 from tests.support.server import ServerProcess
 
+from noria.store.sqlite import reserve
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_reserve() -> None:
+    """Thousands of stores, each of which keeps 48 MB for a full disk, would themselves fill it."""
+    reserve.RESERVE_BYTES = 1 << 16
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
