@@ -20,7 +20,7 @@ activity: .venv/installed
 	@$(BIN)/noria activity25
 
 test: lint
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed-dev
 	@$(BIN)/ruff check .

@@ -19,9 +19,9 @@ def handler(event, context):
 def test_a_loop_between_a_function_and_a_queue_stops_at_sixteen(aws: Aws) -> None:
     dead_url, dead_arn = aws.queue()
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
-    url, arn = aws.queue(VisibilityTimeout="30", RedrivePolicy=redrive)
+    url, arn = aws.queue(VisibilityTimeout="10", RedrivePolicy=redrive)
     role = aws.role(QUEUE_EXECUTION, send=allow("sqs:SendMessage", arn))
-    name = aws.function(LOOPING, role, Timeout=30, MemorySize=256, Environment={"Variables": {"QUEUE": url}})
+    name = aws.function(LOOPING, role, Timeout=10, MemorySize=256, Environment={"Variables": {"QUEUE": url}})
     assert aws.functions.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Terminate"
     aws.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName=name, BatchSize=1)
     aws.sqs.send_message(QueueUrl=url, MessageBody="round")

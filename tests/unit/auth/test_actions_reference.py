@@ -43,6 +43,9 @@ SAMPLES |= {
     "GetLayerVersionByArn.arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:l:1",
     "GenerateServiceLastAccessedDetails.arn": ROLE,
     "ListPoliciesGrantingServiceAccess.arn": ROLE,
+    "PutResourcePolicy.resource_arn": FUNCTION,
+    "GetResourcePolicy.resource_arn": FUNCTION,
+    "DeleteResourcePolicy.resource_arn": FUNCTION,
 }
 
 OTHER_RESOURCES = {
@@ -66,6 +69,8 @@ NOT_HERE = {
 
 NOT_TOLD = {
     "RemovePermission": {"lambda:Principal", "lambda:FunctionUrlAuthType"},
+    "PutResourcePolicy": {"lambda:Principal"},
+    "DeleteResourcePolicy": {"lambda:Principal"},
     "GetFunctionUrlConfig": {"lambda:FunctionUrlAuthType"},
     "ListFunctionUrlConfigs": {"lambda:FunctionUrlAuthType"},
     "DeleteFunctionUrlConfig": {"lambda:FunctionUrlAuthType"},
@@ -73,7 +78,7 @@ NOT_TOLD = {
     "ResetServiceSpecificCredential": {"iam:ServiceSpecificCredentialServiceName"},
     "DeleteServiceSpecificCredential": {"iam:ServiceSpecificCredentialServiceName"},
 }
-"""Keys that say what is stored already of something that the request names by an id (docs/differences.md)."""
+"""Keys that say what is stored already, or what a whole policy says (docs/differences.md)."""
 
 MORE_KEYS = {"PutSubscriptionFilter": {"logs:DestinationArn"}}
 """Keys that AWS's own documentation of the operation has, beside the reference."""
