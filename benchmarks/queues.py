@@ -14,7 +14,7 @@ from benchmarks.processes import tree
 from benchmarks.servers import Server
 from benchmarks.triggers import fill
 
-CONNECTIONS = 64
+CONNECTIONS, FEW_CONNECTIONS = 64, 32
 CONSUMERS = 2  # processes
 BODY = "x" * 200
 WARM_UP_S = 1
@@ -25,10 +25,12 @@ Figures = dict[str, float]
 
 
 def send(server: Server, seconds: int) -> Figures:
-    """As fast as it goes, then at half that rate."""
+    """As fast as it goes, from few connections and from many, then at half that rate."""
     body = json.dumps({"QueueUrl": _queue_url(server), "MessageBody": BODY}).encode()
+    few, _ = _post(server, "SendMessage", body, seconds, FEW_CONNECTIONS)
     done, cpu_us = _post(server, "SendMessage", body, seconds)
     figures = {
+        "sends_of_few": few.requests / few.duration_s,
         "sends": done.requests / done.duration_s,
         "send_cpu": cpu_us,
         "send_p50": done.p50_ms,
@@ -94,9 +96,11 @@ def _queue_url(server: Server) -> str:
     return url
 
 
-def _post(server: Server, operation: str, body: bytes, seconds: int) -> tuple[Load, float]:
+def _post(
+    server: Server, operation: str, body: bytes, seconds: int, connections: int = CONNECTIONS
+) -> tuple[Load, float]:
     """What came of it, and the server's CPU time for a request in µs."""
     post(server, operation, body, connections=1, seconds=WARM_UP_S)
     before_s = cpu_s(server.process.pid)
-    done = post(server, operation, body, connections=CONNECTIONS, seconds=seconds)
+    done = post(server, operation, body, connections=connections, seconds=seconds)
     return done, (cpu_s(server.process.pid) - before_s) * 1e6 / done.requests

@@ -98,6 +98,7 @@ def test_every_measure_says_what_it_means() -> None:
 @pytest.mark.parametrize(
     ("key", "marks"),
     [
+        ("sends_of_few", [(8, "MiniStack")]),
         ("sends", [(2.5, "fauxqs"), (10, "MiniStack"), (3.5, "fauxqs"), (0.4, "limit")]),
         ("half_p99", [(10, None)]),
         ("batch_sends", [(1.5, "fauxqs"), (10, "MiniStack")]),
