@@ -135,7 +135,8 @@ class Authorizer:
         decision = self._decisions.get((ctx.principal, action.name, resource))
         if decision is None or not decision.allowed:
             return False
-        self._allowed.append((ctx, action.name, resource, None))
+        conditions = action.conditions(ctx, params) if action.conditions else None
+        self._allowed.append((ctx, action.name, resource, conditions))
         return True
 
     async def authorize(self, ctx: RequestContext, action: Action, params: Params) -> None:

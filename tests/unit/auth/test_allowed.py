@@ -144,3 +144,19 @@ async def test_the_last_are_kept_and_an_account_is_forgotten() -> None:
     assert await decider.allowed("r1") is not None
     decider.forget(ACCOUNT)
     assert await decider.allowed("r1") is None
+
+
+async def test_a_request_that_is_known_to_be_allowed_keeps_its_own_condition_keys() -> None:
+    puts = Action(
+        "sqs:SendMessage",
+        lambda ctx, params: QUEUE,
+        lambda ctx, params: {"sqs:namespace": params["namespace"]},
+    )
+    source = Source(identity(ALLOW))
+    decider = authorizer(source)
+    await decider.authorize(ctx("decided"), puts, {"namespace": "NS"})
+    assert decider.known_to_be_allowed(ctx("known"), puts, {"namespace": "NS"})
+    condition = {"StringEquals": {"sqs:namespace": "NS"}}
+    source.policies, source.changes = (identity({**ALLOW, "Condition": condition}),), 1
+    for request_id in ("decided", "known"):
+        assert [each["applies"] for each in (await explanation(decider, request_id))["statements"]] == [True]
