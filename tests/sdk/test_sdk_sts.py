@@ -93,3 +93,21 @@ def test_what_can_be_told_of_a_key_and_of_a_message(aws: Aws, server: ServerProc
     assert aws.sts.get_access_key_info(AccessKeyId=keys.access_key_id)["Account"] == ACCOUNT
     with refused(400, "InvalidAuthorizationMessageException", "Message is not valid"):
         aws.sts.decode_authorization_message(EncodedMessage="x" * 50)
+
+
+def test_a_roles_session_ends_with_the_role(aws: Aws, server: ServerProcess) -> None:
+    """Whatever a queue's policy says: by the known session (SQS) and by one that is looked up (STS)."""
+    url, arn = aws.queue()
+    everyone = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everyone]})
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    role = aws.role(trusting=ACCOUNT_TRUST)
+    keys = aws.assume(role, "orphan")
+    sqs, sts = server.client("sqs", keys), server.client("sts", keys)
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    aws.iam.delete_role(RoleName=role.rpartition("/")[2])
+    with refused(403, "InvalidClientTokenId", INVALID[2]):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    with refused(*INVALID):
+        sts.get_caller_identity()

@@ -225,7 +225,7 @@ def test_a_role_made_anew_does_not_revive_old_sessions(aws: Aws, server: ServerP
     aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=ACCOUNT_TRUST)
     aws.iam.put_role_policy(RoleName=name, PolicyName="Send", PolicyDocument=allow("sqs:*", arn))
     sqs = server.client("sqs", keys)
-    assert code(sqs.send_message, QueueUrl=url, MessageBody="m") == "AccessDenied"
+    assert code(sqs.send_message, QueueUrl=url, MessageBody="m") == "InvalidClientTokenId"
 
 
 def grant(aws: Aws, url: str, arn: str, *statements: dict[str, Any]) -> None:

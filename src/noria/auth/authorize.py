@@ -86,7 +86,7 @@ class PolicySource(Protocol):
     """Where a principal's policies come from. Implemented by IAM."""
 
     async def identity(self, principal: Principal) -> Identity:
-        """In force now; NOBODY for a role or user that is gone, also where another took its name."""
+        """In force now; GONE for a role or user that is gone, also where another took its name."""
 
     async def entity_arn(self, arn: str) -> str:
         """``arn:aws:iam::ACCOUNT:role/NAME`` with the role's path in it, also of users and so on; unchanged

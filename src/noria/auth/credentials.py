@@ -155,13 +155,19 @@ def permissive_principal(access_key_id: str, default_account: str) -> Principal:
 
 
 class AccessKeys(Protocol):
-    """Users' keys. Implemented by IAM."""
+    """Users' keys, and whether there is still whom a session is of. Implemented by IAM."""
 
     async def access_key(self, key_id: str) -> Credential | None:
         """What the key proves now; None for one that is inactive or gone."""
 
     def known_key(self, key_id: str) -> Credential | None:
         """The same, where it is known without asking the store."""
+
+    async def is_there(self, principal: Principal) -> bool:
+        """Whether the role or user behind a session is still that very one; root always is."""
+
+    def known_to_be_there(self, principal: Principal) -> bool:
+        """The same, False also where it is not known without asking the store."""
 
 
 class Credentials:
@@ -185,21 +191,28 @@ class Credentials:
             if credential is None:
                 raise unknown_key("query")
             return credential
-        return self.lookup(access_key_id, session_token, now_ms)
+        proven = self.lookup(access_key_id, session_token, now_ms)
+        if session_token and self._users is not None and not await self._users.is_there(proven.principal):
+            raise unknown_key("query")  # a session ends with its role or user
+        return proven
 
     def at_hand(self, access_key_id: str, session_token: str, now_ms: int) -> Credential | None:
         """What a key proves that needs no store; None for any other, and for what proves nothing."""
         if session_token:
-            session, credential = self._checked.get(session_token, (None, None))
-            if session is None or session.access_key_id != access_key_id or now_ms >= session.expires_at_ms:
+            checked = self._checked.get(session_token)
+            if checked is None:
                 return None
-            return credential
+            session, credential = checked
+            if session.access_key_id != access_key_id or now_ms >= session.expires_at_ms:
+                return None
+            there = self._users is None or self._users.known_to_be_there(credential.principal)
+            return credential if there else None
         if access_key_id == self.root.access_key_id:
             return self._root
         return self._users.known_key(access_key_id) if self._users is not None else None
 
     def lookup(self, access_key_id: str, session_token: str, now_ms: int) -> Credential:
-        """`find` for root and for sessions, which need no store."""
+        """`find` for root and for sessions, without a look at whether there is still whom these are of."""
         if not session_token:
             if not hmac.compare_digest(access_key_id.encode(), self.root.access_key_id.encode()):
                 raise unknown_key("query")

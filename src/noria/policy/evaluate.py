@@ -41,15 +41,17 @@ class Identity(msgspec.Struct, frozen=True):
     """What IAM knows of a principal.
 
     policies: its own and, of a user, those of its groups. tags: of the user or of the role, before those of
-    its session.
+    its session. gone: the role or user is no more, and no policy of a resource lets a session that is left.
     """
 
     policies: tuple[Attached, ...] = ()
     boundary: Attached | None = None
     tags: Mapping[str, str] = {}
+    gone: bool = False
 
 
 NOBODY = Identity()
+GONE = Identity(gone=True)
 
 
 class PolicyRequest(msgspec.Struct):
@@ -114,6 +116,8 @@ def evaluate(
     denial = _denial(request, identity, resource, trust=trust)
     if denial is not None:
         return denial
+    if identity.gone:
+        return Decision(False)
     grant = _grant(request, resource) if resource is not None else "none"
     of_resource: PolicyType = "role trust" if trust else "resource-based"
     if principal.kind in ("service", "web-identity", "anonymous"):

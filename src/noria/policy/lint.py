@@ -1,4 +1,4 @@
-"""What is legal in a policy and yet not meant: actions that do not exist, resources that cannot match."""
+"""What is legal in a policy and yet not meant: actions that do not exist, what cannot match."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from noria.policy.actions import services
 from noria.policy.match import Match, Pattern, Style
-from noria.policy.statement import strings
+from noria.policy.statement import condition_block, strings
 
 Json = dict[str, Any]
 
 FINDINGS_KEPT = 20  # of a document; who has more has read enough
-LOOKED_AT = 50  # actions, and resources, of a statement: what a bomb may cost
+LOOKED_AT = 50  # actions, resources, and keys of conditions, of a statement: what a bomb may cost
 NARROW = 10  # resources that a policy can as well name
 WILDCARDS = frozenset("*?")
 
@@ -47,6 +47,20 @@ def _of_statement(fields: Json) -> Iterator[str]:
         for resource in strings(fields["Resource"])[:LOOKED_AT]:
             if possible and resource != "*" and not _any_meets(resource, possible):
                 yield f"Resource {resource}: no action of the statement can be about it"
+    yield from _unfulfillable(fields)
+
+
+def _unfulfillable(fields: Json) -> Iterator[str]:
+    """Conditions without a value that a request's could be."""
+    block = condition_block(fields)
+    keys = [(name, key, values) for name, of in block.items() for key, values in of.items()]
+    for operator, key, values in keys[:LOOKED_AT]:
+        if not values:
+            yield f"Condition {operator} {key}: no value to compare with"
+        elif operator.rpartition(":")[2].removesuffix("IfExists") in ("Bool", "Null"):
+            for value in values[:LOOKED_AT]:
+                if value.lower() not in ("true", "false") and "${" not in value:
+                    yield f"Condition {operator} {key}: {value} is neither true nor false"
 
 
 def _elsewhere(fields: Json, own: str) -> Iterator[str]:

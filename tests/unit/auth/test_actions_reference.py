@@ -119,6 +119,36 @@ def test_every_operation_has_the_condition_keys_of_its_action(service: str, oper
     assert expected - keys <= OF_THE_RESOURCE | NOT_TOLD.get(operation, set())
 
 
+MAKING_WITH_TAGS = [
+    (service, operation)
+    for service, operation in EVERY
+    if service != "sts"  # whose operations ask for sts:TagSession themselves
+    and operation.startswith("Create")
+    and "tags" in accepted(SERVICE_APIS[service], operation)
+]
+
+
+@pytest.mark.parametrize(("service", "operation"), MAKING_WITH_TAGS)
+def test_what_makes_something_with_tags_needs_to_be_allowed_to_tag_it(service: str, operation: str) -> None:
+    action, reference, _ = _looked_up(service, operation)
+    assert action.also is not None
+    request = _request(service, operation)
+    (needed,) = action.also(request)
+    prefix, _, name = needed.partition(":")
+    made = operation.removeprefix("Create")
+    assert (prefix, name in {f"Tag{made}", "TagResource"}) == (service, True)
+    assert name in reference.actions
+    assert action.also({**request, "tags": []}) == ()
+
+
+def test_the_makers_with_tags_are_found() -> None:
+    assert {operation for _, operation in MAKING_WITH_TAGS} >= {
+        "CreateUser", "CreateRole", "CreatePolicy", "CreateInstanceProfile", "CreateOpenIDConnectProvider",
+        "CreateFunction", "CreateCodeSigningConfig", "CreateEventSourceMapping", "CreateLogGroup",
+        "CreateQueue",
+    }  # fmt: skip
+
+
 def _looked_up(service: str, operation: str) -> tuple[Action, Service, str]:
     action = ACTIONS[service][operation]
     prefix, _, name = action.name.partition(":")

@@ -12,7 +12,7 @@ from noria.auth.authorize import Authorizer
 from noria.clock import ManualClock
 from noria.context import Principal, PrincipalKind, RequestContext, root_principal
 from noria.errors import AwsError
-from noria.policy.evaluate import NOBODY
+from noria.policy.evaluate import GONE, NOBODY
 from noria.services.iam.directory import IamDirectory
 from noria.store.sqlite.store import SqliteStore
 
@@ -106,7 +106,7 @@ async def test_a_session_loses_its_rights_with_its_role(iam: Iam) -> None:
     assert await iam.may(session, "sqs:SendMessage")
     await iam.api.delete_role_policy(CTX, role_name="R", policy_name="inline")
     await iam.api.delete_role(CTX, role_name="R")
-    assert await iam.directory.identity(session) is NOBODY
+    assert await iam.directory.identity(session) is GONE
     assert not await iam.may(session, "sqs:SendMessage")
 
 
@@ -132,7 +132,8 @@ async def test_only_sessions_of_roles_have_policies(iam: Iam) -> None:
     kinds: tuple[PrincipalKind, ...] = ("user", "anonymous", "federated-user")
     for kind in kinds:
         principal = Principal(kind, ACCOUNT, "arn", "R", "R")
-        assert await iam.directory.identity(principal) is NOBODY
+        nobody = NOBODY if kind == "federated-user" else GONE
+        assert await iam.directory.identity(principal) is nobody
 
 
 async def test_a_role_is_found_by_its_whole_arn(iam: Iam) -> None:

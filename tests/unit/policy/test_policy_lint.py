@@ -65,6 +65,24 @@ def test_not_action_and_denies_are_looked_at_too() -> None:
     assert finding.startswith("NotAction sqs:Nope: there is no such action of sqs")
 
 
+CONDITIONS: list[tuple[Any, list[str]]] = [
+    ({"Null": {"aws:foo": "maybe"}}, ["Null aws:foo: maybe is neither true nor false"]),
+    ({"Null": {"aws:foo": ["true", True, "False"]}}, []),
+    ({"Bool": {"aws:foo": ["true", "1"]}}, ["Bool aws:foo: 1 is neither true nor false"]),
+    ({"ForAnyValue:BoolIfExists": {"aws:foo": "no"}},
+     ["ForAnyValue:BoolIfExists aws:foo: no is neither true nor false"]),
+    ({"Bool": {"aws:foo": "${aws:SecureTransport}"}}, []),
+    ({"StringEquals": {"aws:foo": []}}, ["StringEquals aws:foo: no value to compare with"]),
+    ({"StringEquals": {"aws:foo": ["", "maybe"]}, "NumericLessThan": {"aws:foo": 7}}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "expected"), CONDITIONS)
+def test_conditions_that_cannot_be_as_meant_are_found(condition: Any, expected: list[str]) -> None:
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*", "Condition": condition}
+    assert findings({"Statement": statement}) == [f"Condition {text}" for text in expected]
+
+
 def test_a_resources_policy_is_asked_about_that_resource_only() -> None:
     own = QUEUE
     for resource in ("*", QUEUE, "arn:aws:sqs:*:*:act*", "arn:aws:sqs:us-west-1:*"):

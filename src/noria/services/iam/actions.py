@@ -36,6 +36,11 @@ def _named(kind: str, ctx: RequestContext, params: Params) -> str:
     return name
 
 
+def _with_tags(action: str) -> Callable[[Params], tuple[str, ...]]:
+    """Who makes something with tags needs to be allowed to tag it, too."""
+    return lambda params: (f"iam:{action}",) if params.get("tags") else ()
+
+
 def _on(kind: str, name: str, conditions: Conditions | None = None) -> Action:
     """An operation on one that is there."""
     return Action(
@@ -47,13 +52,14 @@ def _on(kind: str, name: str, conditions: Conditions | None = None) -> Action:
     )
 
 
-def _new(kind: str, name: str, conditions: Conditions | None = None) -> Action:
-    """An operation that makes one, with its path."""
+def _new(kind: str, name: str, conditions: Conditions | None = None, tagging: str = "") -> Action:
+    """An operation that makes one, with its path. tagging: the action that tags it."""
 
     def resource(ctx: RequestContext, params: Params) -> str:
         return f"arn:aws:iam::{ctx.account}:{kind}{params.get('path', '/')}{params[KINDS[kind][0]]}"
 
-    return Action(f"iam:{name}", resource, conditions)
+    also = _with_tags(tagging) if tagging else None
+    return Action(f"iam:{name}", resource, conditions, also=also)
 
 
 def _list(kind: str, name: str) -> Action:
@@ -158,7 +164,7 @@ def _holder_operations(kind: str) -> dict[str, Action]:
 
 ACTIONS: dict[str, Action] = {
     # Users
-    "CreateUser": _new("user", "CreateUser", _new_identity),
+    "CreateUser": _new("user", "CreateUser", _new_identity, "TagUser"),
     "ListUsers": _list("user", "ListUsers"),
     "PutUserPermissionsBoundary": _on("user", "PutUserPermissionsBoundary", _bounded),
     "TagUser": _on("user", "TagUser", _tagging),
@@ -185,7 +191,7 @@ ACTIONS: dict[str, Action] = {
     },
     **_holder_operations("group"),
     # Roles
-    "CreateRole": _new("role", "CreateRole", _new_identity),
+    "CreateRole": _new("role", "CreateRole", _new_identity, "TagRole"),
     "ListRoles": _list("role", "ListRoles"),
     "PutRolePermissionsBoundary": _on("role", "PutRolePermissionsBoundary", _bounded),
     "TagRole": _on("role", "TagRole", _tagging),
@@ -207,6 +213,7 @@ ACTIONS: dict[str, Action] = {
         _new_policy,
         _tagging,
         resource_text=lambda ctx, params: f"policy {params['policy_name']}",
+        also=_with_tags("TagPolicy"),
     ),
     "ListPolicies": Action(
         "iam:ListPolicies",
@@ -223,7 +230,9 @@ ACTIONS: dict[str, Action] = {
         )
     },
     # Instance profiles
-    "CreateInstanceProfile": _new("instance-profile", "CreateInstanceProfile", _tagging),
+    "CreateInstanceProfile": _new(
+        "instance-profile", "CreateInstanceProfile", _tagging, "TagInstanceProfile"
+    ),
     "ListInstanceProfiles": _list("instance-profile", "ListInstanceProfiles"),
     "TagInstanceProfile": _on("instance-profile", "TagInstanceProfile", _tagging),
     "UntagInstanceProfile": _on("instance-profile", "UntagInstanceProfile", _tagging),
@@ -235,7 +244,12 @@ ACTIONS: dict[str, Action] = {
         )
     },
     # OpenID Connect providers
-    "CreateOpenIDConnectProvider": Action("iam:CreateOpenIDConnectProvider", _new_oidc_provider, _tagging),
+    "CreateOpenIDConnectProvider": Action(
+        "iam:CreateOpenIDConnectProvider",
+        _new_oidc_provider,
+        _tagging,
+        also=_with_tags("TagOpenIDConnectProvider"),
+    ),
     "ListOpenIDConnectProviders": _on_all("ListOpenIDConnectProviders"),
     **{
         name: Action(f"iam:{name}", _oidc_provider, _tagging)

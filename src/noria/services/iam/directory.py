@@ -8,7 +8,7 @@ from noria.auth.authorize import Resource
 from noria.auth.credentials import Credential, access_key_account
 from noria.context import Principal
 from noria.policy.document import parse_trust_policy, stored_policy
-from noria.policy.evaluate import NOBODY, Attached, Identity
+from noria.policy.evaluate import GONE, NOBODY, Attached, Identity
 from noria.policy.statement import Policy
 from noria.services.iam.models import Bounded, InstanceProfile, PolicyHolder, Role, User
 from noria.services.iam.repository import ENTITY_ARN, OIDC_ARN, POLICY_ARN, Repository
@@ -37,6 +37,7 @@ class IamDirectory:
             records.generation, CACHED
         )
         self._keys: GenerationCache[str, Credential] = GenerationCache(records.generation, CACHED)
+        self._there: GenerationCache[Principal, bool] = GenerationCache(records.generation, CACHED)
 
     # Who a key is
 
@@ -57,27 +58,43 @@ class IamDirectory:
     def known_key(self, key_id: str) -> Credential | None:
         return self._keys.get(key_id)
 
+    async def is_there(self, principal: Principal) -> bool:
+        if self._there.get(principal):
+            return True
+        generation = self._there.generation
+        found = principal.kind == "root" or _of_root(principal) or await self._holder(principal) is not None
+        if found:
+            self._there.put(principal, True, generation)
+        return found
+
+    def known_to_be_there(self, principal: Principal) -> bool:
+        return self._there.get(principal) is not None
+
     # What an identity may
 
     async def identity(self, principal: Principal) -> Identity:
-        """Of the user, or of the role or user behind a session; NOBODY once that very one is gone."""
+        """Of the user, or of the role or user behind a session; GONE once that very one is."""
         if principal.kind == "federated-user" and not principal.session_policies:
             return NOBODY  # AWS: "the resulting session has no permissions"
-        if principal.kind == "federated-user" and not principal.name:
-            return Identity((Attached(_identity_policy(ALLOW_ALL)),))  # of root
+        if _of_root(principal):
+            return Identity((Attached(_identity_policy(ALLOW_ALL)),))
         key = (principal.account, behind(principal))
         identity = self._identities.get(key)
         if identity is None:
             generation = self._identities.generation
-            holder: User | Role | None
-            if principal.kind == "assumed-role":
-                holder = await self._store.roles.find(principal.account, principal.name)
-            else:
-                holder = await self._store.users.find(principal.account, principal.name)
-            known = holder is not None and holder.unique_id == key[1]
-            identity = await self._of(holder) if holder is not None and known else NOBODY
+            holder = await self._holder(principal)
+            identity = await self._of(holder) if holder is not None else GONE
             self._identities.put(key, identity, generation)
         return identity
+
+    async def _holder(self, principal: Principal) -> User | Role | None:
+        """The user, or the role or user behind a session; not another that took its name."""
+        holder: User | Role | None
+        if principal.kind == "assumed-role":
+            holder = await self._store.roles.find(principal.account, principal.name)
+        else:
+            holder = await self._store.users.find(principal.account, principal.name)
+        return holder if holder is not None and holder.unique_id == behind(principal) else None
 
     async def _of(self, holder: User | Role) -> Identity:
         policies = await self._policies(holder)
@@ -158,6 +175,11 @@ class IamDirectory:
 
 def user_principal(user: User) -> Principal:
     return Principal("user", user.account, user.arn, user.user_id, user.name)
+
+
+def _of_root(principal: Principal) -> bool:
+    """Whether root made the federated user."""
+    return principal.kind == "federated-user" and not principal.name
 
 
 def behind(principal: Principal) -> str:

@@ -33,8 +33,12 @@ def _creation(ctx: RequestContext, params: Params) -> dict[str, ContextValue]:
     return {**_function(ctx, params), **request_tags(params.get("tags"))}
 
 
+def _with_tags(params: Params) -> tuple[str, ...]:
+    return ("lambda:TagResource",) if params.get("tags") else ()
+
+
 ACTIONS: dict[str, Action] = {
-    "CreateEventSourceMapping": Action("lambda:CreateEventSourceMapping", _any, _creation),
+    "CreateEventSourceMapping": Action("lambda:CreateEventSourceMapping", _any, _creation, also=_with_tags),
     "ListEventSourceMappings": Action("lambda:ListEventSourceMappings", _any),
     "GetEventSourceMapping": Action("lambda:GetEventSourceMapping", _mapping),
     "UpdateEventSourceMapping": Action("lambda:UpdateEventSourceMapping", _mapping, _function),
