@@ -218,10 +218,13 @@ class Authorizer:
         return decision.allowed
 
     async def allowed(self, request_id: str) -> Decided | None:
-        """Why a request was allowed, by its policies as they are now; None where that is not known."""
+        """Why a request was allowed, by its policies as they are now; None where that is not known.
+
+        Of several actions that it needed, the first is explained: its own.
+        """
         if self._mode == "permissive":  # no policy had a say
             return None
-        for known in reversed(self._allowed):
+        for known in self._allowed:
             if isinstance(known, Decided):
                 if known.request_id == request_id:
                     return known

@@ -160,3 +160,10 @@ async def test_a_request_that_is_known_to_be_allowed_keeps_its_own_condition_key
     source.policies, source.changes = (identity({**ALLOW, "Condition": condition}),), 1
     for request_id in ("decided", "known"):
         assert [each["applies"] for each in (await explanation(decider, request_id))["statements"]] == [True]
+
+
+async def test_of_several_actions_the_requests_own_is_explained() -> None:
+    both = Action("sqs:SendMessage", lambda ctx, params: QUEUE, also=lambda params: ["sqs:SendMore"])
+    decider = authorizer(Source(identity(ALLOW)))
+    await decider.authorize(ctx("r"), both, {})
+    assert (await explanation(decider, "r"))["action"] == "sqs:SendMessage"

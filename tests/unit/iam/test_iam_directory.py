@@ -12,7 +12,7 @@ from noria.auth.authorize import Authorizer
 from noria.clock import ManualClock
 from noria.context import Principal, PrincipalKind, RequestContext, root_principal
 from noria.errors import AwsError
-from noria.policy.evaluate import GONE, NOBODY
+from noria.policy.evaluate import GONE
 from noria.services.iam.directory import IamDirectory
 from noria.store.sqlite.store import SqliteStore
 
@@ -132,8 +132,7 @@ async def test_only_sessions_of_roles_have_policies(iam: Iam) -> None:
     kinds: tuple[PrincipalKind, ...] = ("user", "anonymous", "federated-user")
     for kind in kinds:
         principal = Principal(kind, ACCOUNT, "arn", "R", "R")
-        nobody = NOBODY if kind == "federated-user" else GONE
-        assert await iam.directory.identity(principal) is nobody
+        assert await iam.directory.identity(principal) == GONE
 
 
 async def test_a_role_is_found_by_its_whole_arn(iam: Iam) -> None:

@@ -139,3 +139,29 @@ async def test_a_user_that_is_gone_assumes_no_role_that_trusts_everyone(sts: Sts
     await delete(sts, "user")
     code, _ = await sts.refused("AssumeRole", user, RoleArn=arn, RoleSessionName="session")
     assert code == "AccessDenied"
+
+
+async def test_a_session_ends_when_its_user_is_moved_to_another_path(sts: StsClient) -> None:
+    """Policies that name the user's new ARN would not hold for it."""
+    answer = await session(sts, "GetSessionToken")
+    await find(sts, answer)
+    await sts.iam("UpdateUser", UserName="U", NewPath="/x/")
+    assert at_hand(sts, answer) is None
+    assert await refused(find(sts, answer)) == INVALID
+    user = user_principal(await sts.iam.api._store.users.get(ACCOUNT, "U"))
+    await find(sts, await sts("GetSessionToken", user))
+
+
+async def test_a_user_does_not_escape_what_is_denied_to_it_by_federating_without_a_policy(
+    sts: StsClient,
+) -> None:
+    await make_user(sts)
+    user = user_principal(await sts.iam.api._store.users.get(ACCOUNT, "U"))
+    deny = {"Effect": "Deny", "Action": "sqs:PurgeQueue", "Resource": "*"}
+    allow = {"Effect": "Allow", "Action": "sts:*", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [allow, deny]})
+    await sts.iam("PutUserPolicy", UserName="U", PolicyName="p", PolicyDocument=text)
+    bob = (await find(sts, await sts("GetFederationToken", user, Name="bob"))).principal
+    sts.authorizer.resources["sqs"] = Queue("*")
+    assert await sts.authorizer.allows(bob, "sqs:SendMessage", QUEUE)
+    assert not await sts.authorizer.allows(bob, "sqs:PurgeQueue", QUEUE)

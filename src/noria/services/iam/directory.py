@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import msgspec
+
 from noria.auth.authorize import Resource
 from noria.auth.credentials import Credential, access_key_account
 from noria.context import Principal
@@ -33,7 +35,7 @@ class IamDirectory:
         self._records = records
         self._store = Repository(records)
         self.generation = records.generation
-        self._identities: GenerationCache[tuple[str, str], Identity] = GenerationCache(
+        self._identities: GenerationCache[tuple[str, str, str], Identity] = GenerationCache(
             records.generation, CACHED
         )
         self._keys: GenerationCache[str, Credential] = GenerationCache(records.generation, CACHED)
@@ -74,11 +76,17 @@ class IamDirectory:
 
     async def identity(self, principal: Principal) -> Identity:
         """Of the user, or of the role or user behind a session; GONE once that very one is."""
-        if principal.kind == "federated-user" and not principal.session_policies:
-            return NOBODY  # AWS: "the resulting session has no permissions"
         if _of_root(principal):
-            return Identity((Attached(_identity_policy(ALLOW_ALL)),))
-        key = (principal.account, behind(principal))
+            return (
+                Identity((Attached(_identity_policy(ALLOW_ALL)),)) if principal.session_policies else NOBODY
+            )
+        identity = await self._known(principal)
+        if principal.kind == "federated-user" and not principal.session_policies:
+            return _without_allows(identity)  # AWS: "the resulting session has no permissions"
+        return identity
+
+    async def _known(self, principal: Principal) -> Identity:
+        key = (principal.account, behind(principal), principal.role_arn or principal.arn)
         identity = self._identities.get(key)
         if identity is None:
             generation = self._identities.generation
@@ -88,12 +96,16 @@ class IamDirectory:
         return identity
 
     async def _holder(self, principal: Principal) -> User | Role | None:
-        """The user, or the role or user behind a session; not another that took its name."""
+        """The user, or the role or user behind a session; not another that took its name, nor a user that has
+        become another ARN since, for which policies that name the new one would not hold.
+        """
         holder: User | Role | None
         if principal.kind == "assumed-role":
             holder = await self._store.roles.find(principal.account, principal.name)
         else:
             holder = await self._store.users.find(principal.account, principal.name)
+            if holder is not None and holder.arn != (principal.role_arn or principal.arn):
+                return None
         return holder if holder is not None and holder.unique_id == behind(principal) else None
 
     async def _of(self, holder: User | Role) -> Identity:
@@ -180,6 +192,16 @@ def user_principal(user: User) -> Principal:
 def _of_root(principal: Principal) -> bool:
     """Whether root made the federated user."""
     return principal.kind == "federated-user" and not principal.name
+
+
+def _without_allows(identity: Identity) -> Identity:
+    """Of a user who federates without a policy: what is denied to the user is denied to the session, too."""
+    denying = [
+        msgspec.structs.replace(attached, policy=Policy(attached.policy.denies))
+        for attached in identity.policies
+        if attached.policy.denies
+    ]
+    return msgspec.structs.replace(identity, policies=tuple(denying))
 
 
 def behind(principal: Principal) -> str:
