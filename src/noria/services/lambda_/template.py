@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from noria.services.lambda_.fork_server import KILLED, START_TIMEOUT_S, ForkServer
@@ -18,6 +19,7 @@ from noria.services.lambda_.sandbox import kernel, orphans
 log = logging.getLogger(__name__)
 
 SCRIPT = Path(__file__).with_name("template_process.py")
+SWEEPS, SWEEP_S = 20, 0.05
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -106,7 +108,11 @@ class Template(ForkServer):
 def _sweep() -> None:
     """Kill what a template left that was killed; what comes of a living one is the template's to inherit."""
     own = orphans.mark_of(os.getpid())
-    orphans.sweep(lambda pid: orphans.mark_of(pid) not in {None, own})
+    for _ in range(
+        SWEEPS
+    ):  # one whose guard was killed ends a moment after that, and only then hands on
+        orphans.sweep(lambda pid: orphans.mark_of(pid) not in {None, own})
+        time.sleep(SWEEP_S)
 
 
 def _kill_group(pid: int) -> None:
