@@ -108,9 +108,7 @@ class Template(ForkServer):
 def _sweep() -> None:
     """Kill what a template left that was killed; what comes of a living one is the template's to inherit."""
     own = orphans.mark_of(os.getpid())
-    for _ in range(
-        SWEEPS
-    ):  # one whose guard was killed ends a moment after that, and only then hands on
+    for _ in range(SWEEPS):  # one whose guard was killed ends a moment after that, and only then hands on
         orphans.sweep(lambda pid: orphans.mark_of(pid) not in {None, own})
         time.sleep(SWEEP_S)
 
